@@ -1,0 +1,73 @@
+# make test    everything that must hold; CI runs this and nothing else
+# make check   the Rust part of it, for daily work
+# make help    the rest
+
+SHELL := /bin/sh
+PYTHON3 ?= python3
+PARETO_CACHE_DIR ?= $(HOME)/.cache/pareto
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+VENV := $(PARETO_CACHE_DIR)/venv
+LOCK := testdata/python/requirements.txt
+BENCH ?=
+
+export PARETO_CACHE_DIR CARGO_TARGET_DIR
+export PARETO_BIN := $(CARGO_TARGET_DIR)/release/pareto
+export PARETO_WEED ?= $(VENV)/bin/weed
+export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONPATH := $(CURDIR)/testdata
+
+.NOTPARALLEL:
+.PHONY: help test check tools rust-tools python fmt lint units clients bench deny python-lock
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make test         format, lints, all Rust tests, then the Python clients against the binary
+test: tools fmt lint units clients
+	@echo "make test: all of it holds"
+
+## make check        format, lints, all Rust tests
+check: fmt lint units
+
+## make tools        checks the tools, installs what it can, sets up the Python packages
+tools: rust-tools python
+
+rust-tools:
+	@.ci/tools "$(PYTHON3)"
+
+# The packages are pinned with hashes; they are installed again when the lock file has changed.
+python: rust-tools
+	@cmp -s $(LOCK) $(VENV)/installed.txt || { \
+	    echo "setting up $(VENV)" && mkdir -p $(PARETO_CACHE_DIR) && $(PYTHON3) -m venv $(VENV) && \
+	    $(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(LOCK) && \
+	    cp $(LOCK) $(VENV)/installed.txt; }
+
+## make fmt          is everything formatted?
+fmt:
+	cargo fmt --all --check
+
+## make lint         clippy over everything, warnings are errors
+lint:
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+## make units        unit tests, .slt specs, wire tests, the rules of the house
+units: python
+	cargo test --release --workspace
+
+## make clients      the Python clients against the built binary
+clients: python
+	cargo build --release -p pareto-server
+	$(VENV)/bin/python -m pytest -q -p no:cacheprovider server/tests/clients
+
+## make bench        the benches, side by side with peers; BENCH="arguments for them"
+bench: python
+	cargo run --release -p pareto-benches -- $(BENCH)
+
+## make deny         licences, advisories and banned crates (needs cargo-deny)
+deny:
+	cargo deny check
+
+## make python-lock  writes testdata/python/requirements.txt anew from requirements.in (needs uv)
+python-lock:
+	cd testdata/python && uv pip compile --universal --python-version 3.11 --generate-hashes \
+	    --no-header -q --upgrade requirements.in -o requirements.txt
