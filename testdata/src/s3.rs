@@ -93,7 +93,10 @@ impl Server {
                 stop(&mut shell);
                 let lines: Vec<&str> = log.lines().rev().take(20).collect();
                 let lines: Vec<&str> = lines.into_iter().rev().collect();
-                Err(io::Error::new(error.kind(), format!("{error}; it wrote:\n{}", lines.join("\n"))))
+                Err(io::Error::new(
+                    error.kind(),
+                    format!("{error}; it wrote:\n{}", lines.join("\n")),
+                ))
             }
         }
     }
@@ -204,9 +207,12 @@ fn wait_until_ready(port: u16, bucket: &str) -> io::Result<()> {
             if answer.as_ref().is_ok_and(|status| wanted.contains(status)) {
                 break;
             }
-            if Instant::now() > deadline {
-                let last = answer.map_or_else(|error| error.to_string(), |status| status.to_string());
-                let message = format!("the S3 server is not ready after a minute: {method} {path}: {last}");
+            // 400 is the server's last word, as on a bucket name it does not allow.
+            let refused = matches!(answer, Ok(400));
+            if refused || Instant::now() > deadline {
+                let last =
+                    answer.map_or_else(|error| error.to_string(), |status| status.to_string());
+                let message = format!("the S3 server is not ready: {method} {path}: {last}");
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             thread::sleep(Duration::from_millis(100));
@@ -220,7 +226,9 @@ fn ask(port: u16, method: &str, path: &str) -> io::Result<u16> {
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let mut stream = TcpStream::connect_timeout(&address.into(), ANSWER_TIMEOUT)?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(head.as_bytes())?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer)?;
@@ -235,15 +243,21 @@ mod tests {
 
     #[test]
     fn it_serves_a_bucket_and_leaves_nothing_behind() {
-        let server = Server::start("it").unwrap();
+        let server = Server::start("fixture").unwrap();
         let port = server.port;
-        assert_eq!(ask(port, "PUT", "/it/a").unwrap(), 200);
-        assert_eq!(ask(port, "HEAD", "/it/a").unwrap(), 200);
-        assert_eq!(ask(port, "HEAD", "/it/b").unwrap(), 404);
+        assert_eq!(ask(port, "PUT", "/fixture/a").unwrap(), 200);
+        assert_eq!(ask(port, "HEAD", "/fixture/a").unwrap(), 200);
+        assert_eq!(ask(port, "HEAD", "/fixture/b").unwrap(), 404);
         let folder = env::temp_dir().join(format!("pareto-s3-{}-{port}", std::process::id()));
         assert!(folder.is_dir());
         drop(server);
-        assert!(ask(port, "HEAD", "/it/a").is_err());
+        assert!(ask(port, "HEAD", "/fixture/a").is_err());
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_bucket_name_that_is_none_is_refused_at_once() {
+        let error = Server::start("no").unwrap_err().to_string();
+        assert!(error.contains("PUT /no: 400") && error.contains("bucket name"), "{error}");
     }
 }

@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn lints_are_silenced_by_expectation_with_a_reason() {
         check(|_, text| {
-            let silent = ["allow(", "expect("].map(|word| [format!("#[{word}"), format!("#![{word}")]);
+            let silent =
+                ["allow(", "expect("].map(|word| [format!("#[{word}"), format!("#![{word}")]);
             let [allow, expect] = silent;
             if code(text).any(|line| allow.iter().any(|word| line.contains(word))) {
                 return Some("uses `allow`; use `expect` with a reason".into());
@@ -127,7 +128,9 @@ mod tests {
     #[test]
     fn no_test_is_switched_off() {
         let mark = ["#[", "ignore"].concat();
-        check(|_, text| text.contains(&mark).then(|| "a test is ignored; mend or delete it".into()));
+        check(|_, text| {
+            text.contains(&mark).then(|| "a test is ignored; mend or delete it".into())
+        });
     }
 
     #[test]
@@ -136,7 +139,9 @@ mod tests {
         for (package, may) in MAY_KNOW {
             let manifest = manifest(package);
             for name in names_of(&manifest, "dependencies") {
-                if let Some(other) = name.strip_prefix("pareto-").filter(|other| !may.contains(other)) {
+                if let Some(other) =
+                    name.strip_prefix("pareto-").filter(|other| !may.contains(other))
+                {
                     wrong.push(format!("{package} must not depend on {other}"));
                 }
             }
@@ -174,9 +179,13 @@ mod tests {
     fn only_the_table_log_names_delta() {
         check(|name, text| {
             let word = ["deltalake", "core"].join("_");
-            let named = text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(&word));
-            (named && !name.starts_with("catalog/src/table_log") && !name.starts_with("testdata/tests"))
-                .then(|| "names deltalake_core; only catalog/src/table_log may".into())
+            let named = text
+                .lines()
+                .any(|line| !line.trim_start().starts_with("//") && line.contains(&word));
+            (named
+                && !name.starts_with("catalog/src/table_log")
+                && !name.starts_with("testdata/tests"))
+            .then(|| "names deltalake_core; only catalog/src/table_log may".into())
         });
     }
 
@@ -204,9 +213,11 @@ mod tests {
 
     #[test]
     fn every_package_of_the_workspace_is_known_here() {
-        let workspace: Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+        let workspace: Table =
+            fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
         let members = workspace["workspace"]["members"].as_array().unwrap();
-        let members: BTreeSet<&str> = members.iter().map(|member| member.as_str().unwrap()).collect();
+        let members: BTreeSet<&str> =
+            members.iter().map(|member| member.as_str().unwrap()).collect();
         assert_eq!(members, MAY_KNOW.iter().map(|(package, _)| *package).collect());
     }
 
@@ -221,9 +232,11 @@ mod tests {
         }
         let cells = |column: usize| {
             let rows = tiny::csv("sales").unwrap().lines().skip(1);
-            rows.map(move |row| row.split(',').nth(column).unwrap().replace('.', "")).collect::<Vec<_>>()
+            rows.map(move |row| row.split(',').nth(column).unwrap().replace('.', ""))
+                .collect::<Vec<_>>()
         };
-        let sum = |column| cells(column).iter().map(|cell| cell.parse::<i64>().unwrap()).sum::<i64>();
+        let sum =
+            |column| cells(column).iter().map(|cell| cell.parse::<i64>().unwrap()).sum::<i64>();
         let totals = [8, 9, 10, 11, 12, 13].map(sum);
         assert_eq!(totals, [41, 102_000, 2_000, 100_000, 68_000, 32_000]);
         assert_eq!(cells(0).len(), 22);

@@ -163,7 +163,8 @@ fn tally(spec: &Spec, seasons: &Seasons, scale: f64, id: u64) -> u64 {
 pub(super) fn scale_for(spec: &Spec, seasons: &Seasons) -> f64 {
     let customers = spec.customer_count();
     let stride = customers.div_ceil(1_000).max(1);
-    let sample: Vec<u64> = (0..).map(|n| 1 + n * stride).take_while(|id| *id <= customers).collect();
+    let sample: Vec<u64> =
+        (0..).map(|n| 1 + n * stride).take_while(|id| *id <= customers).collect();
     let wanted = spec.sales as f64 * sample.len() as f64 / customers.max(1) as f64;
     let (mut low, mut high) = (-16.0, 2.0);
     for _ in 0..16 {

@@ -49,7 +49,8 @@ pub(super) fn fields() -> Vec<Field> {
 pub(super) fn rows(spec: &Spec, first: u64, last: u64) -> RecordBatch {
     let numbers: Vec<i32> = (first..last).map(|row| plus_days(spec.first_day(), row)).collect();
     let days: Vec<NaiveDate> = numbers.iter().map(|number| date_of(*number)).collect();
-    let ints = |value: fn(&NaiveDate) -> i32| Arc::new(days.iter().map(value).collect::<Int32Array>());
+    let ints =
+        |value: fn(&NaiveDate) -> i32| Arc::new(days.iter().map(value).collect::<Int32Array>());
     let names = |form: &str| {
         Arc::new(StringArray::from_iter_values(days.iter().map(|day| day.format(form).to_string())))
     };

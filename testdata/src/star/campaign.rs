@@ -29,11 +29,11 @@ pub(super) const DDL: &str = "CREATE TABLE campaign (
 
 /// Kind, title, the share of purchases it reaches, and its cost in cents per sale expected.
 const KINDS: [(&str, &str, f64, f64); 5] = [
-    ("email", "Letter", 0.30, 2.0),
-    ("social", "Social", 0.18, 8.0),
-    ("coupon", "Coupon", 0.25, 12.0),
-    ("tv", "Television", 0.12, 40.0),
-    ("referral", "Bring a friend", 0.08, 5.0),
+    ("email", "Letter", 0.30, 30.0),
+    ("social", "Social", 0.18, 120.0),
+    ("coupon", "Coupon", 0.25, 120.0),
+    ("tv", "Television", 0.12, 900.0),
+    ("referral", "Bring a friend", 0.08, 60.0),
 ];
 
 /// A campaign and what it does to a purchase.

@@ -35,10 +35,26 @@ pub(super) const DDL: &str = "CREATE TABLE customer (
 
 /// Given names with the gender they suggest.
 const GIVEN: [(&str, &str); 20] = [
-    ("Ana", "f"), ("Bruno", "m"), ("Chloe", "f"), ("David", "m"), ("Elena", "f"), ("Felix", "m"),
-    ("Grace", "f"), ("Hugo", "m"), ("Ines", "f"), ("Jonas", "m"), ("Katja", "f"), ("Liam", "m"),
-    ("Maria", "f"), ("Noah", "m"), ("Olivia", "f"), ("Pavel", "m"), ("Quinn", "d"), ("Rosa", "f"),
-    ("Samir", "m"), ("Tessa", "f"),
+    ("Ana", "f"),
+    ("Bruno", "m"),
+    ("Chloe", "f"),
+    ("David", "m"),
+    ("Elena", "f"),
+    ("Felix", "m"),
+    ("Grace", "f"),
+    ("Hugo", "m"),
+    ("Ines", "f"),
+    ("Jonas", "m"),
+    ("Katja", "f"),
+    ("Liam", "m"),
+    ("Maria", "f"),
+    ("Noah", "m"),
+    ("Olivia", "f"),
+    ("Pavel", "m"),
+    ("Quinn", "d"),
+    ("Rosa", "f"),
+    ("Samir", "m"),
+    ("Tessa", "f"),
 ];
 
 const FAMILY: [&str; 24] = [
@@ -51,7 +67,12 @@ const SEGMENTS: [(u64, (&str, f64)); 3] =
     [(80, ("consumer", 1.0)), (15, ("small business", 1.6)), (5, ("corporate", 3.0))];
 
 const ACQUIRED: [(u64, &str); 6] = [
-    (25, "organic"), (22, "search"), (18, "social"), (15, "referral"), (12, "store"), (8, "partner"),
+    (25, "organic"),
+    (22, "search"),
+    (18, "social"),
+    (15, "referral"),
+    (12, "store"),
+    (8, "partner"),
 ];
 
 struct Customer {

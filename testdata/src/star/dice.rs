@@ -153,7 +153,10 @@ pub(super) fn exp(x: f64) -> f64 {
 }
 
 /// The nearest whole number of a value that is known to be small.
-#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and amounts are far below 2^63")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`as` saturates, and amounts are far below 2^63"
+)]
 pub(super) fn whole(value: f64) -> i64 {
     value.round() as i64
 }
@@ -194,9 +197,13 @@ mod tests {
             let mut dice = Dice::new(2, Draw::Habit, 0);
             let draws: Vec<f64> = (0..n).map(|_| dice.gamma(shape)).collect();
             let mean = draws.iter().sum::<f64>() / f64::from(n);
-            let variance = draws.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / f64::from(n);
+            let variance =
+                draws.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / f64::from(n);
             assert!((mean / shape - 1.0).abs() < 0.02, "Gamma({shape}) has mean {mean}");
-            assert!((variance / shape - 1.0).abs() < 0.04, "Gamma({shape}) has variance {variance}");
+            assert!(
+                (variance / shape - 1.0).abs() < 0.04,
+                "Gamma({shape}) has variance {variance}"
+            );
         }
         let mut dice = Dice::new(3, Draw::Habit, 0);
         let mean = (0..n).map(|_| dice.beta(0.8, 7.2)).sum::<f64>() / f64::from(n);

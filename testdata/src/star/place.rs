@@ -72,7 +72,13 @@ pub(super) const CITIES: [(u64, City); 16] = [
 ];
 
 const STREETS: [&str; 8] = [
-    "Market Street", "Station Square", "Old Town", "Harbour", "Park Lane", "Riverside", "Arcade",
+    "Market Street",
+    "Station Square",
+    "Old Town",
+    "Harbour",
+    "Park Lane",
+    "Riverside",
+    "Arcade",
     "Outlet",
 ];
 
@@ -99,7 +105,11 @@ pub(super) fn store_rows(spec: &Spec, first: u64, last: u64) -> RecordBatch {
         let street = STREETS[index((row + round) % STREETS.len() as u64)];
         let branch = round / STREETS.len() as u64;
         let town = CITIES[index(row % cities)].1.city;
-        if branch == 0 { format!("{town} {street}") } else { format!("{town} {street} {}", branch + 1) }
+        if branch == 0 {
+            format!("{town} {street}")
+        } else {
+            format!("{town} {street} {}", branch + 1)
+        }
     });
     let opened = (first..last).map(|row| {
         let back = Dice::new(spec.seed, Draw::Store, row + 1).below(3_650);

@@ -52,8 +52,18 @@ const QUALITIES: [&str; 8] =
     ["Plain", "Silver", "Red", "Nordic", "Classic", "Grand", "Little", "Everyday"];
 
 const BRANDS: [&str; 12] = [
-    "Northwind", "Alder", "Brightside", "Cobalt", "Dune", "Ember", "Fjord", "Grove", "Halcyon",
-    "Ivory", "Juniper", "Kestrel",
+    "Northwind",
+    "Alder",
+    "Brightside",
+    "Cobalt",
+    "Dune",
+    "Ember",
+    "Fjord",
+    "Grove",
+    "Halcyon",
+    "Ivory",
+    "Juniper",
+    "Kestrel",
 ];
 
 /// The two amounts of a product that a sale needs, in cents.

@@ -261,7 +261,8 @@ impl Sweep {
     fn batch(&mut self, lines: &[Line]) -> RecordBatch {
         let first = self.sales + 1;
         self.sales += i64::try_from(lines.len()).unwrap_or_default();
-        let ints = |value: fn(&Line) -> i32| Arc::new(lines.iter().map(value).collect::<Int32Array>());
+        let ints =
+            |value: fn(&Line) -> i32| Arc::new(lines.iter().map(value).collect::<Int32Array>());
         batch(
             fields(),
             vec![
