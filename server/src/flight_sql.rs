@@ -1,0 +1,291 @@
+//! The Flight SQL front: the ten calls of Arrow Flight, each decoded at the edge and handed to the file that knows it.
+//!
+//! ```text
+//!                 descriptor, ticket, body ──> command.rs ──┬─> statement.rs   SQL text, tickets
+//!                                                           ├─> prepared.rs    prepared statements, parameters
+//!  tonic ──> FlightSql ──> sessions.rs (who is calling)     ├─> metadata.rs    what exists, what the server can do
+//!                                                           ├─> action.rs      cancel, renew, session options
+//!                 FlightData <── stream.rs <── wire.rs <────┴─> ingest.rs      rows in bulk
+//! ```
+//!
+//! The dispatch is our own because the one that comes with `arrow-flight` answers half of the protocol with
+//! "unimplemented" and cannot be extended. This is the only part of Pareto that knows gRPC, and it knows no SQL: every
+//! question about data goes to a [`pareto_engine::Session`]. It holds no state beyond sessions, prepared statements
+//! and tickets, each on a bounded shelf.
+
+pub(crate) mod action;
+pub(crate) mod bulk_insert;
+pub(crate) mod cancel;
+pub(crate) mod command;
+pub(crate) mod connection;
+pub(crate) mod handshake;
+pub(crate) mod ingest;
+pub(crate) mod like;
+pub(crate) mod metadata;
+pub(crate) mod prepared;
+pub(crate) mod session_options;
+pub(crate) mod sessions;
+pub(crate) mod statement;
+pub(crate) mod stream;
+pub(crate) mod upload;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::FlightService;
+use arrow_flight::sql::DoPutUpdateResult;
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightEndpoint, FlightInfo,
+    HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
+};
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self as streams, BoxStream};
+use pareto_engine::Engine;
+use prost::Message;
+use tonic::{Request, Response, Status, Streaming};
+
+use self::command::{Fetch, Put, Query};
+use self::prepared::PreparedStatement;
+use self::sessions::{Caller, Sessions};
+use self::statement::Ticketed;
+use self::upload::Upload;
+use crate::handle::Shelf;
+use crate::status::{internal, unimplemented};
+
+const MAX_PREPARED: usize = 16_384;
+const PREPARED_IDLE: Duration = Duration::from_secs(12 * 3_600);
+const MAX_TICKETS: usize = 16_384;
+const TICKET_IDLE: Duration = Duration::from_secs(600);
+
+/// The service.
+#[derive(Clone)]
+pub(crate) struct FlightSql {
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) prepared: Arc<Shelf<Arc<PreparedStatement>>>,
+    pub(crate) tickets: Arc<Shelf<Arc<Ticketed>>>,
+    /// Results that are being sent.
+    pub(crate) running: Arc<AtomicU64>,
+}
+
+/// How busy the front is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counters {
+    pub(crate) sessions: usize,
+    pub(crate) prepared: usize,
+    pub(crate) tickets: usize,
+    pub(crate) streams: usize,
+}
+
+impl FlightSql {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self {
+            sessions: Arc::new(Sessions::new(engine)),
+            prepared: Arc::new(Shelf::new("prepared statement", MAX_PREPARED, PREPARED_IDLE)),
+            tickets: Arc::new(Shelf::new("ticket", MAX_TICKETS, TICKET_IDLE)),
+            running: Arc::default(),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        Counters {
+            sessions: self.sessions.len(),
+            prepared: self.prepared.len(),
+            tickets: self.tickets.len(),
+            streams: usize::try_from(self.running.load(Ordering::Relaxed)).unwrap_or(usize::MAX),
+        }
+    }
+
+    async fn info(
+        &self,
+        caller: &Caller,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
+        match Query::decode(&descriptor)? {
+            Query::Statement(command) => statement::info(self, caller, command, descriptor).await,
+            Query::Prepared(command) => prepared::info(self, caller, command, descriptor).await,
+            Query::Metadata(command) => {
+                let schema = wire::schema_bytes(&metadata::schema(&command))?;
+                let endpoint =
+                    FlightEndpoint::new().with_ticket(Ticket::new(descriptor.cmd.clone()));
+                let mut info =
+                    FlightInfo::new().with_descriptor(descriptor).with_endpoint(endpoint);
+                info.schema = schema;
+                Ok(info)
+            }
+        }
+    }
+
+    async fn schema(
+        &self,
+        caller: &Caller,
+        descriptor: &FlightDescriptor,
+    ) -> Result<SchemaResult, Status> {
+        let schema = match Query::decode(descriptor)? {
+            Query::Statement(command) => statement::schema(caller, &command).await?,
+            Query::Prepared(command) => prepared::schema(self, caller, &command)?,
+            Query::Metadata(command) => metadata::schema(&command),
+        };
+        Ok(SchemaResult { schema: wire::schema_bytes(&schema)? })
+    }
+
+    async fn fetch(&self, caller: &Caller, ticket: &Ticket) -> Result<stream::Messages, Status> {
+        match Fetch::decode(&ticket.ticket)? {
+            Fetch::Ticket(handle) => statement::fetch(self, caller, handle).await,
+            Fetch::Query(Query::Metadata(command)) => {
+                stream::encode_batch(&metadata::batch(caller, &command).await?)
+            }
+            // Some clients fetch a prepared statement without asking for its info first.
+            Fetch::Query(Query::Prepared(command)) => {
+                let info =
+                    prepared::info(self, caller, command, FlightDescriptor::default()).await?;
+                self.fetch_info(caller, info).await
+            }
+            Fetch::Query(Query::Statement(command)) => {
+                let info =
+                    statement::info(self, caller, command, FlightDescriptor::default()).await?;
+                self.fetch_info(caller, info).await
+            }
+        }
+    }
+
+    async fn fetch_info(
+        &self,
+        caller: &Caller,
+        info: FlightInfo,
+    ) -> Result<stream::Messages, Status> {
+        let ticket = info.endpoint.into_iter().next().and_then(|endpoint| endpoint.ticket);
+        match ticket.map(|ticket| Fetch::decode(&ticket.ticket)).transpose()? {
+            Some(Fetch::Ticket(handle)) => statement::fetch(self, caller, handle).await,
+            Some(Fetch::Query(_)) | None => {
+                Err(internal("fetching the result", "the statement got no ticket"))
+            }
+        }
+    }
+
+    async fn put(&self, caller: &Caller, requests: Streaming<FlightData>) -> Result<Bytes, Status> {
+        let (descriptor, upload) = Upload::open(requests).await?;
+        let count = match Put::decode(&descriptor)? {
+            Put::Update(command) => statement::update(caller, &command).await?,
+            Put::PreparedUpdate(command) => prepared::update(self, caller, command, upload).await?,
+            Put::Ingest(command) => ingest::ingest(caller, command, upload).await?,
+            Put::Bind(command) => {
+                return Ok(prepared::bind(self, caller, command, upload)
+                    .await?
+                    .encode_to_vec()
+                    .into());
+            }
+        };
+        Ok(DoPutUpdateResult { record_count: count }.encode_to_vec().into())
+    }
+}
+
+type Stream<T> = BoxStream<'static, Result<T, Status>>;
+
+#[tonic::async_trait]
+impl FlightService for FlightSql {
+    type HandshakeStream = Stream<HandshakeResponse>;
+    type ListFlightsStream = Stream<FlightInfo>;
+    type DoGetStream = Stream<FlightData>;
+    type DoPutStream = Stream<PutResult>;
+    type DoActionStream = Stream<arrow_flight::Result>;
+    type ListActionsStream = Stream<ActionType>;
+    type DoExchangeStream = Stream<FlightData>;
+
+    async fn handshake(
+        &self,
+        request: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        handshake::shake(self, request).await
+    }
+
+    async fn get_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let caller = self.sessions.caller(&request)?;
+        self.info(&caller, request.into_inner()).await.map(Response::new)
+    }
+
+    /// Plans are made in one step, so every poll is answered as complete; the rows stream while they are computed.
+    async fn poll_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<PollInfo>, Status> {
+        let caller = self.sessions.caller(&request)?;
+        let info = self.info(&caller, request.into_inner()).await?;
+        let mut poll = PollInfo::new().with_info(info);
+        poll.progress = Some(1.0);
+        Ok(Response::new(poll))
+    }
+
+    async fn get_schema(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<SchemaResult>, Status> {
+        let caller = self.sessions.caller(&request)?;
+        self.schema(&caller, &request.into_inner()).await.map(Response::new)
+    }
+
+    async fn do_get(
+        &self,
+        request: Request<Ticket>,
+    ) -> Result<Response<Self::DoGetStream>, Status> {
+        let caller = self.sessions.caller(&request)?;
+        self.fetch(&caller, &request.into_inner()).await.map(Response::new)
+    }
+
+    async fn do_put(
+        &self,
+        request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoPutStream>, Status> {
+        let caller = self.sessions.caller(&request)?;
+        let app_metadata = self.put(&caller, request.into_inner()).await?;
+        Ok(Response::new(streams::iter([Ok(PutResult { app_metadata })]).boxed()))
+    }
+
+    async fn do_action(
+        &self,
+        request: Request<Action>,
+    ) -> Result<Response<Self::DoActionStream>, Status> {
+        let caller = self.sessions.caller(&request)?;
+        let answer = action::run(self, &caller, request.into_inner()).await?;
+        let results = answer.body.map(|body| Ok(arrow_flight::Result { body }));
+        let mut response = Response::new(streams::iter(results).boxed());
+        if let Some(cookie) = answer.cookie {
+            let header = cookie
+                .to_header()
+                .parse()
+                .map_err(|source| internal("writing the cookie", source))?;
+            response.metadata_mut().insert("set-cookie", header);
+        }
+        Ok(response)
+    }
+
+    async fn list_actions(
+        &self,
+        _request: Request<Empty>,
+    ) -> Result<Response<Self::ListActionsStream>, Status> {
+        Ok(Response::new(streams::iter(action::list().into_iter().map(Ok)).boxed()))
+    }
+
+    async fn list_flights(
+        &self,
+        _request: Request<Criteria>,
+    ) -> Result<Response<Self::ListFlightsStream>, Status> {
+        // There are no flights without a query. Tools that list before they ask get an empty list, not an error.
+        Ok(Response::new(streams::empty().boxed()))
+    }
+
+    async fn do_exchange(
+        &self,
+        _request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        Err(unimplemented(
+            "DoExchange",
+            "Flight SQL does not use it; query with GetFlightInfo and DoGet",
+        ))
+    }
+}

@@ -1,0 +1,216 @@
+//! Prepared statements: planned once, run as often as the client likes with other parameters.
+//!
+//! ```text
+//! CreatePreparedStatement("SELECT .. WHERE id = ?")  ──> handle, schema of the rows, schema of the parameters
+//! DoPut(CommandPreparedStatementQuery, rows)         ──> binds them
+//! GetFlightInfo(CommandPreparedStatementQuery)       ──> a ticket for the statement with what is bound now
+//! DoPut(CommandPreparedStatementUpdate, rows)        ──> runs it once per row, answers the count
+//! ClosePreparedStatement(handle)
+//! ```
+//!
+//! A query bound to several rows runs for each, one result after the other. `is_update` (a field that the protocol has
+//! and the Rust crate lacks) tells drivers which of the two calls to make. Parameter schemas are always sent, all
+//! columns nullable, in the order of the placeholders.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, Any,
+    CommandPreparedStatementQuery, CommandPreparedStatementUpdate, DoPutPreparedStatementResult,
+};
+use arrow_flight::{FlightDescriptor, FlightInfo};
+use bytes::Bytes;
+use pareto_engine::Prepared;
+use prost::Message;
+use tonic::Status;
+
+use super::sessions::Caller;
+use super::upload::{self, Upload};
+use super::{FlightSql, bulk_insert, statement, wire};
+use crate::handle::Handle;
+use crate::status::from_engine;
+
+/// One prepared statement of one user.
+pub(crate) struct PreparedStatement {
+    user: Arc<str>,
+    prepared: Arc<Prepared>,
+    /// What the next run uses.
+    bound: Mutex<Vec<RecordBatch>>,
+}
+
+impl fmt::Debug for PreparedStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreparedStatement")
+            .field("sql", &self.prepared.sql())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PreparedStatement {
+    fn bound(&self) -> Vec<RecordBatch> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn bind(&self, parameters: Vec<RecordBatch>) {
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = parameters;
+    }
+}
+
+/// `ActionCreatePreparedStatementResult` with the field that `arrow-flight` 59 does not know.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Created {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) prepared_statement_handle: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) dataset_schema: Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(crate) parameter_schema: Bytes,
+    #[prost(bool, optional, tag = "4")]
+    pub(crate) is_update: Option<bool>,
+}
+
+/// The type under which [`Created`] travels.
+pub(crate) const CREATED_TYPE: &str =
+    "type.googleapis.com/arrow.flight.protocol.sql.ActionCreatePreparedStatementResult";
+
+/// CreatePreparedStatement: the body of the action's one result.
+pub(crate) async fn create(
+    front: &FlightSql,
+    caller: &Caller,
+    request: ActionCreatePreparedStatementRequest,
+) -> Result<Bytes, Status> {
+    statement::refuse_transaction(request.transaction_id.as_ref())?;
+    let prepared =
+        caller.session.prepare(&request.query).await.map_err(|error| from_engine(&error))?;
+    let dataset_schema = wire::schema_bytes(&statement::announced_schema(&prepared))?;
+    let parameter_schema = wire::schema_bytes(&parameter_schema(&prepared))?;
+    let is_update = Some(statement::is_update(&prepared));
+    let statement = PreparedStatement {
+        user: Arc::clone(&caller.user),
+        prepared: Arc::new(prepared),
+        bound: Mutex::default(),
+    };
+    let prepared_statement_handle = front.prepared.put(Arc::new(statement))?.encode();
+    let created =
+        Created { prepared_statement_handle, dataset_schema, parameter_schema, is_update };
+    let any = Any { type_url: CREATED_TYPE.to_owned(), value: created.encode_to_vec().into() };
+    Ok(any.encode_to_vec().into())
+}
+
+/// ClosePreparedStatement. Closing what is gone already is no error: the client wanted it gone.
+pub(crate) fn close(
+    front: &FlightSql,
+    caller: &Caller,
+    request: &ActionClosePreparedStatementRequest,
+) -> Result<(), Status> {
+    let handle = decode(&request.prepared_statement_handle)?;
+    if find(front, caller, handle).is_ok() {
+        front.prepared.take(handle).ok();
+    }
+    Ok(())
+}
+
+/// GetFlightInfo of a prepared statement with what is bound now.
+pub(crate) async fn info(
+    front: &FlightSql,
+    caller: &Caller,
+    command: CommandPreparedStatementQuery,
+    descriptor: FlightDescriptor,
+) -> Result<FlightInfo, Status> {
+    let statement = find(front, caller, decode(&command.prepared_statement_handle)?)?;
+    let prepared = Arc::clone(&statement.prepared);
+    statement::announce(front, caller, prepared, statement.bound(), descriptor).await
+}
+
+/// GetSchema of a prepared statement.
+pub(crate) fn schema(
+    front: &FlightSql,
+    caller: &Caller,
+    command: &CommandPreparedStatementQuery,
+) -> Result<SchemaRef, Status> {
+    let statement = find(front, caller, decode(&command.prepared_statement_handle)?)?;
+    Ok(statement::announced_schema(&statement.prepared))
+}
+
+/// DoPut of parameters for a query: checks and keeps them.
+pub(crate) async fn bind(
+    front: &FlightSql,
+    caller: &Caller,
+    command: CommandPreparedStatementQuery,
+    upload: Upload,
+) -> Result<DoPutPreparedStatementResult, Status> {
+    let statement = find(front, caller, decode(&command.prepared_statement_handle)?)?;
+    let parameters = upload::rows(upload).await?;
+    if !parameters.is_empty() {
+        statement::check_parameters(&statement.prepared, &parameters)?;
+    }
+    statement.bind(parameters);
+    Ok(DoPutPreparedStatementResult {
+        prepared_statement_handle: Some(command.prepared_statement_handle),
+    })
+}
+
+/// DoPut of parameters for an update: runs it with each row.
+pub(crate) async fn update(
+    front: &FlightSql,
+    caller: &Caller,
+    command: CommandPreparedStatementUpdate,
+    upload: Upload,
+) -> Result<i64, Status> {
+    let statement = find(front, caller, decode(&command.prepared_statement_handle)?)?;
+    let sent = upload::rows(upload).await?;
+    let no_parameters = statement.prepared.parameter_schema().fields().is_empty();
+    let parameters = match sent.is_empty() {
+        _ if no_parameters => Vec::new(),
+        true => statement.bound(),
+        false => sent,
+    };
+    statement::check_parameters(&statement.prepared, &parameters)?;
+    Ok(run_update(caller, &statement.prepared, &parameters).await?.unwrap_or(0))
+}
+
+/// Many rows for an INSERT are one INSERT of many rows; everything else runs row by row.
+pub(crate) async fn run_update(
+    caller: &Caller,
+    prepared: &Prepared,
+    parameters: &[RecordBatch],
+) -> Result<Option<i64>, Status> {
+    match bulk_insert::run(caller, prepared.sql(), parameters).await? {
+        Some(count) => Ok(Some(count)),
+        None => statement::run_update(prepared, parameters).await,
+    }
+}
+
+fn find(
+    front: &FlightSql,
+    caller: &Caller,
+    handle: Handle,
+) -> Result<Arc<PreparedStatement>, Status> {
+    let statement = front.prepared.get(handle)?;
+    if statement.user == caller.user {
+        Ok(statement)
+    } else {
+        Err(Status::permission_denied(
+            "error: this prepared statement belongs to another user\n  hint: prepare your own",
+        ))
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<Handle, Status> {
+    Handle::decode("prepared statement", bytes)
+}
+
+/// What the client may bind, in wire types. Any parameter may be NULL, whatever the planner thinks of the column.
+fn parameter_schema(prepared: &Prepared) -> Schema {
+    let schema = wire::schema(&prepared.parameter_schema());
+    Schema::new(
+        schema
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone().with_nullable(true))
+            .collect::<Vec<_>>(),
+    )
+}

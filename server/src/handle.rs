@@ -1,0 +1,216 @@
+//! Handles: the opaque bytes a client holds for something the server keeps, and the bounded shelf they point into.
+//!
+//! A handle is one version byte and 16 random bytes. It cannot be guessed, and it says nothing about what it points
+//! to. A shelf never grows without end: it holds at most `capacity` things, and each leaves after `idle` without use.
+//!
+//! ```text
+//! shelf.put(plan) ──> 01 9f3c...   (client keeps it)   01 9f3c... ──> shelf.get ──> plan
+//! after `idle` without a get       ──> NOT_FOUND, prepare it again
+//! a shelf that is full             ──> RESOURCE_EXHAUSTED, close something
+//! bytes that are no handle         ──> INVALID_ARGUMENT
+//! ```
+//!
+//! A shelf never runs anything and never holds its lock while others wait for something slow.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::status::invalid;
+
+/// The layout of a handle. A server of another layout refuses it by name instead of guessing.
+const VERSION: u8 = 1;
+
+/// What a client sends to mean "that one".
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Handle(Uuid);
+
+impl Handle {
+    /// A handle nobody has and nobody can guess.
+    pub(crate) fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Reads what a client sent; `noun` names it in the refusal.
+    pub(crate) fn decode(noun: &str, bytes: &[u8]) -> Result<Self, Status> {
+        match bytes.split_first() {
+            Some((&VERSION, id)) if id.len() == 16 => {
+                Uuid::from_slice(id).map(Self).map_err(|_| not_ours(noun))
+            }
+            Some(_) | None => Err(not_ours(noun)),
+        }
+    }
+
+    /// The bytes that go to the client.
+    pub(crate) fn encode(self) -> Bytes {
+        let mut bytes = Vec::with_capacity(17);
+        bytes.push(VERSION);
+        bytes.extend_from_slice(self.0.as_bytes());
+        bytes.into()
+    }
+
+    /// The handle as text, for headers and cookies.
+    pub(crate) fn to_text(self) -> String {
+        self.0.simple().to_string()
+    }
+
+    /// Reads [`Self::to_text`] back.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
+impl fmt::Debug for Handle {
+    /// Handles are secrets: logs get four digits, enough to tell two apart.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.to_text();
+        write!(f, "Handle({}..)", text.get(..4).unwrap_or_default())
+    }
+}
+
+fn not_ours(noun: &str) -> Status {
+    invalid(format!(
+        "these bytes are not a {noun} of this server\n  hint: send back the bytes exactly as they were received"
+    ))
+}
+
+/// A bounded map from handles to things, each forgotten after `idle` without use.
+pub(crate) struct Shelf<T> {
+    noun: &'static str,
+    capacity: usize,
+    idle: Duration,
+    things: Mutex<HashMap<Handle, Shelved<T>>>,
+}
+
+struct Shelved<T> {
+    thing: T,
+    expires: Instant,
+}
+
+impl<T: Clone> Shelf<T> {
+    /// An empty shelf; `noun` names its things in errors.
+    pub(crate) fn new(noun: &'static str, capacity: usize, idle: Duration) -> Self {
+        Self { noun, capacity, idle, things: Mutex::new(HashMap::new()) }
+    }
+
+    /// Keeps a thing and says how to ask for it again.
+    pub(crate) fn put(&self, thing: T) -> Result<Handle, Status> {
+        let now = Instant::now();
+        let mut things = self.lock();
+        if things.len() >= self.capacity {
+            things.retain(|_, shelved| shelved.expires > now);
+        }
+        if things.len() >= self.capacity {
+            return Err(Status::resource_exhausted(format!(
+                "error: the server already keeps {} {}s, its limit\n  hint: close those that are no longer used",
+                self.capacity, self.noun
+            )));
+        }
+        let handle = Handle::random();
+        things.insert(handle, Shelved { thing, expires: now + self.idle });
+        Ok(handle)
+    }
+
+    /// The thing behind a handle. Asking for it keeps it alive.
+    pub(crate) fn get(&self, handle: Handle) -> Result<T, Status> {
+        let now = Instant::now();
+        let mut things = self.lock();
+        match things.get_mut(&handle) {
+            Some(shelved) if shelved.expires > now => {
+                shelved.expires = now + self.idle;
+                Ok(shelved.thing.clone())
+            }
+            Some(_) => {
+                things.remove(&handle);
+                Err(self.gone())
+            }
+            None => Err(self.gone()),
+        }
+    }
+
+    /// Takes the thing off the shelf.
+    pub(crate) fn take(&self, handle: Handle) -> Result<T, Status> {
+        self.lock().remove(&handle).map(|shelved| shelved.thing).ok_or_else(|| self.gone())
+    }
+
+    /// How many things are kept now.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// How long a thing stays without use.
+    pub(crate) const fn idle(&self) -> Duration {
+        self.idle
+    }
+
+    fn gone(&self) -> Status {
+        Status::not_found(format!(
+            "error: this {} is unknown, was closed, or expired after {} s without use\n  hint: ask for a new one",
+            self.noun,
+            self.idle.as_secs()
+        ))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Handle, Shelved<T>>> {
+        // A map is whole after every single call, so a panic elsewhere cannot have left it half done.
+        self.things.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for Shelf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf")
+            .field("noun", &self.noun)
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    fn shelf(capacity: usize) -> Shelf<u32> {
+        Shelf::new("query", capacity, Duration::from_secs(60))
+    }
+
+    #[test]
+    fn a_handle_survives_the_wire_and_garbage_does_not() {
+        let handle = Handle::random();
+        assert_eq!(Handle::decode("query", &handle.encode()).unwrap(), handle);
+        assert_eq!(Handle::from_text(&handle.to_text()), Some(handle));
+        let encoded = handle.encode();
+        for bytes in [&b""[..], b"x", &[7; 17], &encoded[..16], &[1; 18]] {
+            assert_eq!(Handle::decode("query", bytes).unwrap_err().code(), Code::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn a_full_shelf_refuses_until_something_leaves() {
+        let shelf = shelf(2);
+        let first = shelf.put(1).unwrap();
+        shelf.put(2).unwrap();
+        assert_eq!(shelf.put(3).unwrap_err().code(), Code::ResourceExhausted);
+        assert_eq!(shelf.take(first).unwrap(), 1);
+        assert_eq!(shelf.get(first).unwrap_err().code(), Code::NotFound);
+        shelf.put(3).unwrap();
+        assert_eq!(shelf.len(), 2);
+    }
+
+    #[test]
+    fn a_thing_leaves_when_its_time_is_over() {
+        let shelf = Shelf::new("query", 1, Duration::ZERO);
+        let handle = shelf.put(1).unwrap();
+        assert_eq!(shelf.get(handle).unwrap_err().code(), Code::NotFound);
+        shelf.put(2).unwrap();
+        shelf.put(3).unwrap();
+    }
+}

@@ -1,0 +1,180 @@
+//! The server process: binds its addresses, serves until told to stop, lets running calls end.
+//!
+//! ```text
+//! Server::bind ──> flight_addr(), http_addr() ──> run(shutdown)
+//!                  known before the first call     closes the listeners, drains for 10 s, then leaves
+//! ```
+//!
+//! Binding is its own step so that a caller may ask for port 0 and learn the port before anybody can connect. Every
+//! message, header and window has a bound; a client that sends more is refused and the others do not notice.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use pareto_engine::Engine;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::flight_sql::{FlightSql, connection};
+use crate::http;
+
+/// The largest message a client may send: a batch of an upload, or a very long statement.
+const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
+/// Drivers put unknown connection parameters into headers, so these are not tiny.
+const MAX_HEADER_BYTES: u32 = 64 * 1024;
+/// Enough data in flight that an upload is not held up by round trips.
+const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// A peer that is gone without saying so is noticed after this and half of it.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long running calls may take after the server was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Where to listen. Port 0 takes any free port.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeOptions {
+    /// Where Flight SQL clients connect.
+    pub flight: SocketAddr,
+    /// Where `/health` and `/metrics` are, if anywhere.
+    pub http: Option<SocketAddr>,
+}
+
+/// Why the server could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken, or not ours to take.
+    #[error(
+        "error: cannot listen on {address}: {source}\n  hint: is another server running there? choose a port with --{flag}"
+    )]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The transport failed while serving.
+    #[error("error: the {front} server stopped: {reason}")]
+    Stopped {
+        /// Which front.
+        front: &'static str,
+        /// Why, in the words of the transport.
+        reason: String,
+    },
+}
+
+/// A server that holds its addresses and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    engine: Arc<Engine>,
+    flight: (TcpListener, SocketAddr),
+    http: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Server {
+    /// Takes the addresses. Clients that connect from now on wait until [`Self::run`].
+    pub async fn bind(engine: Arc<Engine>, options: ServeOptions) -> Result<Self, ServeError> {
+        let flight = listen(options.flight, "flight").await?;
+        let http = match options.http {
+            Some(address) => Some(listen(address, "http").await?),
+            None => None,
+        };
+        Ok(Self { engine, flight, http })
+    }
+
+    /// Where Flight SQL listens.
+    pub const fn flight_addr(&self) -> SocketAddr {
+        self.flight.1
+    }
+
+    /// Where HTTP listens.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Serves until `shutdown` is ready and the running calls have ended, or [`DRAIN`] later.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
+        let front = FlightSql::new(self.engine);
+        let stop = watch::Sender::new(false);
+        let flight = run_flight(front.clone(), self.flight.0, stopped(&stop));
+        let http = run_http(front, self.http.map(|(listener, _)| listener), stopped(&stop));
+        let fronts = async { tokio::try_join!(flight, http).map(|_| ()) };
+        let deadline = async {
+            shutdown.await;
+            stop.send_replace(true);
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            outcome = fronts => outcome,
+            () = deadline => {
+                tracing::warn!(seconds = DRAIN.as_secs(), "calls were still running and are cut off");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Binds and serves, for those who know their addresses.
+pub async fn serve(
+    engine: Arc<Engine>,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    Server::bind(engine, options).await?.run(shutdown).await
+}
+
+async fn listen(
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let refuse = |source| ServeError::Listen { address, flag, source };
+    let listener = TcpListener::bind(address).await.map_err(refuse)?;
+    let bound = listener.local_addr().map_err(refuse)?;
+    Ok((listener, bound))
+}
+
+/// Ready when the server is told to stop. Each front has its own.
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
+    let mut stop = stop.subscribe();
+    async move {
+        // A sender that is gone means stop as well.
+        let _ = stop.wait_for(|stopped| *stopped).await;
+    }
+}
+
+async fn run_flight(
+    front: FlightSql,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let service = FlightServiceServer::new(front)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(usize::MAX);
+    tonic::transport::Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE / 2))
+        .add_service(service)
+        .serve_with_incoming_shutdown(connection::accept(listener), shutdown)
+        .await
+        .map_err(|source| ServeError::Stopped { front: "Flight SQL", reason: source.to_string() })
+}
+
+async fn run_http(
+    front: FlightSql,
+    listener: Option<TcpListener>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let Some(listener) = listener else { return Ok(()) };
+    let routes = http::routes(Arc::new(move || front.counters()));
+    axum::serve(listener, routes)
+        .with_graceful_shutdown(shutdown)
+        .await
+        .map_err(|source| ServeError::Stopped { front: "HTTP", reason: source.to_string() })
+}
