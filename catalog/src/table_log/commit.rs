@@ -1,0 +1,175 @@
+//! Files into a version: the one place where races between writers are decided.
+//!
+//! A commit names the files it adds and the files it removes. When another writer made the next version first:
+//!
+//! * an append goes on top of it;
+//! * a rewrite goes on top if every file it removes is still there (rows appended meanwhile stay as they are);
+//! * a statement whose answer depends on the whole table (OVERWRITE, MERGE) does not: it is a `Conflict`, run it again;
+//! * a change of columns is a `Conflict` for everyone.
+//!
+//! Never leaves half a commit: the log entry is created whole or not at all.
+
+use super::write::Written;
+use super::{TableVersion, delta_error};
+use crate::{CatalogError, CatalogErrorKind, Result};
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake_core::kernel::{Action, EagerSnapshot};
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// How often a commit moves on top of other writers before it gives up.
+const ATTEMPTS: usize = 1000;
+
+/// What a commit does, for the history and for the decision about races.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Adds rows.
+    Append,
+    /// Replaces all rows.
+    Overwrite,
+    /// Removes the rows that match.
+    Delete {
+        /// The condition, as SQL.
+        predicate: Option<String>,
+    },
+    /// Changes the rows that match.
+    Update {
+        /// The condition, as SQL.
+        predicate: Option<String>,
+    },
+    /// Changes, removes and adds rows by a source.
+    Merge {
+        /// The join condition, as SQL.
+        predicate: Option<String>,
+    },
+    /// Rewrites files without changing rows.
+    Optimize {
+        /// The size files were packed to.
+        target_size_bytes: u64,
+    },
+}
+
+/// Which files a commit removes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// None.
+    Nothing,
+    /// All that the version has.
+    Everything,
+    /// Those with these paths, as [`crate::DataFile::log_path`] gives them.
+    Files(HashSet<String>),
+}
+
+impl Operation {
+    fn changes_rows(&self) -> bool {
+        !matches!(self, Self::Optimize { .. })
+    }
+
+    /// True when rows added by someone else meanwhile would make the result wrong.
+    fn needs_the_table_unchanged(&self) -> bool {
+        matches!(self, Self::Overwrite | Self::Merge { .. })
+    }
+
+    /// The predicate goes into the history as text only: Delta would otherwise try to parse our SQL.
+    fn for_the_log(&self) -> DeltaOperation {
+        match self {
+            Self::Append => DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None },
+            Self::Overwrite => DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None },
+            Self::Delete { predicate } => DeltaOperation::Delete { predicate: predicate.clone() },
+            Self::Update { predicate } => DeltaOperation::Update { predicate: predicate.clone() },
+            Self::Merge { predicate } => DeltaOperation::Merge {
+                predicate: predicate.clone(),
+                merge_predicate: predicate.clone(),
+                matched_predicates: Vec::new(),
+                not_matched_predicates: Vec::new(),
+                not_matched_by_source_predicates: Vec::new(),
+            },
+            Self::Optimize { target_size_bytes } => DeltaOperation::Optimize {
+                predicate: None,
+                target_size: i64::try_from(*target_size_bytes).unwrap_or(i64::MAX),
+            },
+        }
+    }
+}
+
+impl TableVersion {
+    /// Commits these files on top of this version, or of a later one where that is right. Returns the version made.
+    ///
+    /// # Errors
+    /// `Conflict` when another writer's change stands in the way; nothing is changed then.
+    pub async fn commit(&self, written: Option<Written>, removal: &Removal, operation: &Operation) -> Result<u64> {
+        let mut actions: Vec<Action> = Vec::new();
+        for mut add in written.map(Written::into_adds).unwrap_or_default() {
+            add.data_change = operation.changes_rows();
+            actions.push(Action::Add(add));
+        }
+        let removed = self.removals(removal, operation, &mut actions);
+        let properties = || {
+            CommitProperties::default()
+                .with_max_retries(0)
+                .with_metadata([("paretoWrite".to_owned(), Uuid::new_v4().to_string().into())])
+        };
+        let mut base = self.snapshot.clone();
+        for _ in 0..ATTEMPTS {
+            let commit = CommitBuilder::from(properties()).with_actions(actions.clone()).build(
+                Some(&base as &dyn TableReference),
+                self.log.log.clone(),
+                operation.for_the_log(),
+            );
+            match commit.await.map_err(delta_error) {
+                Ok(done) => return Ok(done.version()),
+                Err(error) if error.kind == CatalogErrorKind::Conflict => {
+                    base = self.on_top_of_newest(base, &removed, operation).await?;
+                }
+                Err(error) => return Err(error.during(format!("committing to table {}", self.table.name))),
+            }
+        }
+        Err(self.conflict("other writers commit faster than this one can"))
+    }
+
+    fn removals(&self, removal: &Removal, operation: &Operation, actions: &mut Vec<Action>) -> HashSet<String> {
+        let mut removed = HashSet::new();
+        for view in self.snapshot.log_data().iter() {
+            let path = view.path().into_owned();
+            let goes = match removal {
+                Removal::Nothing => false,
+                Removal::Everything => true,
+                Removal::Files(paths) => paths.contains(&path),
+            };
+            if goes {
+                actions.push(Action::Remove(view.remove_action(operation.changes_rows())));
+                removed.insert(path);
+            }
+        }
+        removed
+    }
+
+    /// The newest version, if this commit may go on top of it.
+    async fn on_top_of_newest(&self, base: EagerSnapshot, removed: &HashSet<String>, operation: &Operation) -> Result<EagerSnapshot> {
+        if operation.needs_the_table_unchanged() {
+            return Err(self.conflict("the statement's result depends on all rows of the table"));
+        }
+        let mut state = deltalake_core::table::state::DeltaTableState::new(base.clone());
+        state.update(self.log.log.as_ref(), None).await.map_err(delta_error)?;
+        let newest = state.snapshot().clone();
+        if newest.metadata() != self.snapshot.metadata() || newest.protocol() != self.snapshot.protocol() {
+            return Err(self.conflict("its columns or properties were changed"));
+        }
+        if !removed.is_empty() {
+            let present: HashSet<String> = newest.log_data().iter().map(|view| view.path().into_owned()).collect();
+            if removed.iter().any(|path| !present.contains(path)) {
+                return Err(self.conflict("rows that this statement changes were changed by another writer"));
+            }
+        }
+        Ok(newest)
+    }
+
+    fn conflict(&self, why: &str) -> CatalogError {
+        CatalogError::new(
+            CatalogErrorKind::Conflict,
+            format!("table {} changed while the statement ran: {why}; nothing was written", self.table.name),
+        )
+        .with_hint("run the statement again")
+    }
+}

@@ -1,0 +1,261 @@
+//! Lines into rows, with every misfit named: wrong number of fields, a value that is not of its column's type, a NULL
+//! where none may be.
+//!
+//! Whole chunks are converted at once; only a chunk that holds a misfit is looked at value by value.
+
+use super::lines::Lines;
+use crate::copy::options::CopyOptions;
+use crate::error::{EngineError, Result};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
+use pareto_catalog::FileFormat;
+use std::io::{BufRead, BufReader};
+use std::sync::Arc;
+
+/// Lines converted at once.
+const CHUNK: usize = 8192;
+
+/// A row that does not fit.
+#[derive(Debug, Clone)]
+pub(super) struct Misfit {
+    pub(super) file: String,
+    pub(super) line: u64,
+    pub(super) column: Option<String>,
+    pub(super) reason: String,
+    pub(super) text: String,
+}
+
+impl Misfit {
+    /// As an error of the whole load.
+    pub(super) fn error(&self) -> EngineError {
+        let column = self.column.as_ref().map(|column| format!(", column \"{column}\"")).unwrap_or_default();
+        EngineError::invalid(format!("{}, line {}{column}: {}; nothing was loaded", self.file, self.line, self.reason))
+    }
+}
+
+type Deliver<'a> = &'a mut dyn FnMut(RecordBatch) -> Result<()>;
+/// Takes a misfit; false ends the reading.
+type Reject<'a> = &'a mut dyn FnMut(Misfit) -> Result<bool>;
+
+/// One file, ready to be read carefully.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) lines: Lines,
+    pub(super) file: String,
+    /// The columns of the file.
+    pub(super) schema: SchemaRef,
+    /// The columns of the table.
+    pub(super) table: SchemaRef,
+    pub(super) options: CopyOptions,
+    pub(super) format: FileFormat,
+}
+
+fn csv_reader(lines: Lines, options: &CopyOptions) -> csv::Reader<Lines> {
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(options.delimiter)
+        .quote(options.quote)
+        .escape(options.escape)
+        .flexible(true)
+        .from_reader(lines)
+}
+
+/// The names in the first line of a CSV file.
+pub(super) fn header(lines: Lines, options: &CopyOptions, file: &str) -> Result<Vec<String>> {
+    let mut record = csv::StringRecord::new();
+    let found = csv_reader(lines, options).read_record(&mut record);
+    match found {
+        Ok(true) => Ok(record.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect()),
+        Ok(false) => Err(EngineError::invalid(format!("{file} is empty: it has no line of column names"))),
+        Err(error) => Err(EngineError::invalid(format!("{file}, line 1: {error}"))),
+    }
+}
+
+/// Lines read and not yet converted.
+struct Chunk {
+    lines: Vec<u64>,
+    texts: Vec<String>,
+    /// By column; None is NULL.
+    cells: Vec<Vec<Option<String>>>,
+}
+
+impl Chunk {
+    fn new(columns: usize) -> Self {
+        Self { lines: Vec::new(), texts: Vec::new(), cells: vec![Vec::new(); columns] }
+    }
+}
+
+impl Reader {
+    /// Reads to the end, or until `reject` says to stop.
+    pub(super) fn read(self, deliver: Deliver<'_>, reject: Reject<'_>) -> Result<()> {
+        match self.format {
+            FileFormat::Csv => self.read_csv(deliver, reject),
+            FileFormat::Json => self.read_json(deliver, reject),
+            FileFormat::Parquet => Err(EngineError::internal("a Parquet file has no lines")),
+        }
+    }
+
+    fn misfit(file: &str, line: u64, column: Option<&str>, reason: String, text: String) -> Misfit {
+        Misfit { file: file.to_owned(), line, column: column.map(str::to_owned), reason, text }
+    }
+
+    fn read_csv(self, deliver: Deliver<'_>, reject: Reject<'_>) -> Result<()> {
+        let Self { lines, file, schema, table, options, format: _ } = self;
+        let width = schema.fields().len();
+        let mut reader = csv_reader(lines, &options);
+        let mut record = csv::StringRecord::new();
+        let mut chunk = Chunk::new(width);
+        let mut first = options.header;
+        loop {
+            let more = match reader.read_record(&mut record) {
+                Ok(more) => more,
+                Err(error) => {
+                    let line = error.position().map_or(0, csv::Position::line);
+                    if reject(Self::misfit(&file, line, None, "the line is not UTF-8 text".to_owned(), String::new()))? {
+                        continue;
+                    }
+                    return Ok(());
+                }
+            };
+            if !more || chunk.lines.len() == CHUNK {
+                let full = std::mem::replace(&mut chunk, Chunk::new(width));
+                if !convert(&file, &schema, &table, full, deliver, reject)? || !more {
+                    return Ok(());
+                }
+            }
+            if std::mem::take(&mut first) {
+                continue;
+            }
+            let line = record.position().map_or(0, csv::Position::line);
+            if record.len() != width {
+                let reason = format!("{} fields where {width} are expected", record.len());
+                if reject(Self::misfit(&file, line, None, reason, record.iter().collect::<Vec<_>>().join(",")))? {
+                    continue;
+                }
+                return Ok(());
+            }
+            chunk.lines.push(line);
+            chunk.texts.push(record.iter().collect::<Vec<_>>().join(","));
+            for (column, cell) in chunk.cells.iter_mut().zip(record.iter()) {
+                let null = cell.is_empty() || options.null.as_deref() == Some(cell);
+                column.push((!null).then(|| cell.to_owned()));
+            }
+        }
+    }
+
+    fn read_json(self, deliver: Deliver<'_>, reject: Reject<'_>) -> Result<()> {
+        let Self { lines, file, schema, table, .. } = self;
+        for (place, line) in BufReader::new(lines).lines().enumerate() {
+            let number = place as u64 + 1;
+            let text = line.map_err(|error| EngineError::invalid(format!("{file}, line {number}: {error}")))?;
+            if text.trim().is_empty() {
+                continue;
+            }
+            let outcome = json_row(&schema, &text).and_then(|batch| aligned(&batch, &table));
+            let wrong = match outcome {
+                Ok(batch) => match missing_value(&table, &batch) {
+                    None => {
+                        deliver(batch)?;
+                        continue;
+                    }
+                    Some(column) => Self::misfit(&file, number, Some(&column), "NULL where a value is required".to_owned(), text),
+                },
+                Err(reason) => Self::misfit(&file, number, None, reason, text),
+            };
+            if !reject(wrong)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One JSON record as a row.
+fn json_row(schema: &SchemaRef, text: &str) -> std::result::Result<RecordBatch, String> {
+    let says = |error: arrow::error::ArrowError| error.to_string().trim_start_matches("Json error: ").to_owned();
+    let mut decoder = arrow::json::ReaderBuilder::new(Arc::clone(schema)).build_decoder().map_err(says)?;
+    decoder.decode(text.as_bytes()).map_err(says)?;
+    decoder.flush().map_err(says)?.ok_or_else(|| "the line holds no record".to_owned())
+}
+
+/// The columns of a batch in the table's order and types.
+fn aligned(batch: &RecordBatch, table: &SchemaRef) -> std::result::Result<RecordBatch, String> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let column = |field: &Arc<arrow::datatypes::Field>| match find(batch, field.name()) {
+        Some(column) => cast_with_options(column, field.data_type(), &strict).map_err(|error| error.to_string()),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    };
+    let columns: Vec<ArrayRef> = table.fields().iter().map(column).collect::<std::result::Result<_, _>>()?;
+    let nullable: Vec<_> = table.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(nullable)), columns).map_err(|error| error.to_string())
+}
+
+fn find<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
+    let place = batch.schema_ref().fields().iter().position(|field| field.name().eq_ignore_ascii_case(name))?;
+    Some(batch.column(place))
+}
+
+fn missing_value(table: &SchemaRef, batch: &RecordBatch) -> Option<String> {
+    let broken = table.fields().iter().zip(batch.columns()).find(|(field, column)| !field.is_nullable() && column.null_count() > 0);
+    broken.map(|(field, _)| field.name().clone())
+}
+
+/// Converts a chunk of CSV cells; false when `reject` asked to stop.
+fn convert(file: &str, schema: &SchemaRef, table: &SchemaRef, chunk: Chunk, deliver: Deliver<'_>, reject: Reject<'_>) -> Result<bool> {
+    let rows = chunk.lines.len();
+    let mut fits = vec![true; rows];
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for field in table.fields() {
+        let place = schema.fields().iter().position(|candidate| candidate.name().eq_ignore_ascii_case(field.name()));
+        let Some(place) = place else {
+            columns.push(new_null_array(field.data_type(), rows));
+            continue;
+        };
+        let texts: ArrayRef = Arc::new(chunk.cells[place].iter().map(Option::as_deref).collect::<StringArray>());
+        let typed = cast_with_options(&texts, field.data_type(), &CastOptions { safe: true, ..CastOptions::default() })
+            .map_err(datafusion::error::DataFusionError::from)?;
+        for row in 0..rows {
+            let unreadable = typed.is_null(row) && texts.is_valid(row);
+            let required = texts.is_null(row) && !field.is_nullable();
+            if !fits[row] || !(unreadable || required) {
+                continue;
+            }
+            fits[row] = false;
+            let reason = match &chunk.cells[place][row] {
+                Some(cell) => format!("'{cell}' is not a {}", type_name(field.data_type())),
+                None => "NULL where a value is required".to_owned(),
+            };
+            if !reject(Reader::misfit(file, chunk.lines[row], Some(field.name()), reason, chunk.texts[row].clone()))? {
+                return Ok(false);
+            }
+        }
+        columns.push(typed);
+    }
+    let nullable: Vec<_> = table.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let batch = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(nullable)), columns)
+        .and_then(|batch| filter_record_batch(&batch, &BooleanArray::from(fits)))
+        .map_err(datafusion::error::DataFusionError::from)?;
+    if batch.num_rows() > 0 {
+        deliver(batch)?;
+    }
+    Ok(true)
+}
+
+/// A type as SQL writes it.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Int8 => "TINYINT".to_owned(),
+        DataType::Int16 => "SMALLINT".to_owned(),
+        DataType::Int32 => "INTEGER".to_owned(),
+        DataType::Int64 => "BIGINT".to_owned(),
+        DataType::Float32 => "REAL".to_owned(),
+        DataType::Float64 => "DOUBLE".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
+        DataType::Date32 => "DATE (YYYY-MM-DD)".to_owned(),
+        DataType::Timestamp(..) => "TIMESTAMP (YYYY-MM-DD HH:MM:SS)".to_owned(),
+        DataType::Boolean => "BOOLEAN".to_owned(),
+        DataType::Utf8 | DataType::Utf8View => "VARCHAR".to_owned(),
+        other => other.to_string(),
+    }
+}

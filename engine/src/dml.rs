@@ -1,0 +1,203 @@
+//! Writes: INSERT, OVERWRITE, UPDATE, DELETE, MERGE, TRUNCATE and CREATE TABLE AS, each as one atomic commit.
+//!
+//! New files are written first and become visible with the commit; a statement that fails leaves the table as it was.
+//! When another writer commits first and that matters, the statement is planned again on the new version, a few times,
+//! and then fails with a conflict that says so.
+//!
+//! Files are never changed in place: a row that changes means that its file is written anew ([`rewrite`]).
+
+mod merge;
+mod rewrite;
+
+use crate::context::StatementContext;
+use crate::error::{EngineError, ErrorKind, Result};
+use datafusion::common::TableReference;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, WriteOp};
+use datafusion::physical_plan::ExecutionPlan;
+use pareto_catalog::{
+    AsOf, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan, Operation, Removal, Table,
+};
+use rewrite::Rewrite;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// How often a statement is run anew after losing a race that it cannot simply step over.
+const ATTEMPTS: usize = 10;
+
+/// Runs a write and returns how many rows it inserted, changed or removed.
+pub(crate) async fn execute(ctx: &StatementContext, dml: &DmlStatement) -> Result<u64> {
+    let name = ctx.name_of(&dml.table_name);
+    match &dml.op {
+        WriteOp::Insert(InsertOp::Append) => insert(ctx, &name, &dml.input, Operation::Append).await,
+        WriteOp::Insert(InsertOp::Overwrite) => insert(ctx, &name, &dml.input, Operation::Overwrite).await,
+        WriteOp::Insert(InsertOp::Replace) => Err(EngineError::invalid("REPLACE INTO is not supported")
+            .with_hint("use MERGE INTO .. WHEN MATCHED THEN UPDATE")),
+        WriteOp::Truncate => truncate(ctx, &name).await,
+        WriteOp::Delete => rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::delete(target, dml)).await,
+        WriteOp::Update => rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::update(target, dml)).await,
+        WriteOp::MergeInto(merge) => rewrite_rows(ctx, &name, &dml.table_name, |target| merge::plan(target, dml, merge)).await,
+        other => Err(EngineError::invalid(format!("{other} cannot be written this way"))),
+    }
+}
+
+/// The plan of a query as it will run.
+async fn physical(ctx: &StatementContext, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    Ok(ctx.state.create_physical_plan(plan).await?)
+}
+
+async fn insert(ctx: &StatementContext, name: &Name, input: &LogicalPlan, operation: Operation) -> Result<u64> {
+    let table = ctx.table_version(name).await?;
+    let written = table.write(physical(ctx, input).await?, ctx.state.task_ctx()).await?;
+    let rows = written.rows;
+    if rows == 0 && operation == Operation::Append {
+        return Ok(0);
+    }
+    let removal = if operation == Operation::Overwrite { Removal::Everything } else { Removal::Nothing };
+    table.commit(Some(written), &removal, &operation).await?;
+    Ok(rows)
+}
+
+async fn truncate(ctx: &StatementContext, name: &Name) -> Result<u64> {
+    let table = ctx.table_version(name).await?;
+    table.rewritable()?;
+    let rows = table.row_count().unwrap_or(0);
+    if !table.files().is_empty() {
+        table.commit(None, &Removal::Everything, &Operation::Delete { predicate: None }).await?;
+    }
+    Ok(rows)
+}
+
+/// Plans and runs a rewrite, again on the newest version when another writer changed the same rows first.
+async fn rewrite_rows(
+    ctx: &StatementContext,
+    name: &Name,
+    reference: &TableReference,
+    plan: impl Fn(&Target) -> Result<Rewrite>,
+) -> Result<u64> {
+    let mut table = ctx.table_version(name).await?;
+    for _ in 0..ATTEMPTS {
+        let target = Target { reference: reference.clone(), scan: table.rewritable()? };
+        match plan(&target)?.run(ctx, &table, &target).await {
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                table = ctx.engine.warehouse().open_table(table.table(), AsOf::Latest).await?;
+            }
+            outcome => return outcome,
+        }
+    }
+    Err(EngineError::from(CatalogError::new(
+        CatalogErrorKind::Conflict,
+        format!("table {name} kept changing while the statement ran; nothing was written"),
+    )))
+}
+
+/// The table a rewrite changes: its scan, and the name the statement's expressions know it by.
+pub(crate) struct Target {
+    reference: TableReference,
+    scan: NativeScan,
+}
+
+impl Target {
+    /// All rows, with the numbers of their file and place, under a name.
+    fn numbered(&self, reference: &TableReference) -> Result<LogicalPlan> {
+        scan_plan(reference, self.scan.clone().numbering_rows())
+    }
+
+    /// The rows of some files.
+    fn of_files(&self, files: &HashSet<i64>) -> NativeScan {
+        self.scan.clone().only(files)
+    }
+}
+
+fn scan_plan(reference: &TableReference, scan: NativeScan) -> Result<LogicalPlan> {
+    Ok(LogicalPlanBuilder::scan(reference.clone(), provider_as_source(Arc::new(scan)), None)?.build()?)
+}
+
+/// `plan` with its leftmost table, the one that is written to, replaced by `make` of the name it is known by.
+fn replace_target(plan: &LogicalPlan, make: &dyn Fn(&TableReference) -> Result<LogicalPlan>) -> Result<LogicalPlan> {
+    if let LogicalPlan::TableScan(scan) = plan {
+        return make(&scan.table_name);
+    }
+    let inputs = plan.inputs();
+    let Some((first, rest)) = inputs.split_first() else {
+        return Err(EngineError::invalid("the statement does not read the table it writes to"));
+    };
+    let mut replaced = vec![replace_target(first, make)?];
+    replaced.extend(rest.iter().map(|plan| (*plan).clone()));
+    Ok(plan.with_new_exprs(plan.expressions(), replaced)?)
+}
+
+/// Refuses what would give another answer each time it is asked: rewrites ask more than once.
+fn refuse_volatile(plan: &LogicalPlan, verb: &str) -> Result<()> {
+    let mut volatile = false;
+    plan.apply(|node| {
+        volatile |= node.expressions().iter().any(Expr::is_volatile);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if volatile {
+        return Err(EngineError::invalid(format!("{verb} cannot use a function whose value changes from call to call"))
+            .with_hint("compute the values into a table first, then join with it"));
+    }
+    Ok(())
+}
+
+/// Creates a table from the rows of a query: files, then version 0, then its entry in the catalog.
+pub(crate) async fn create_table_as(
+    ctx: &StatementContext,
+    table: Table,
+    input: LogicalPlan,
+    replace: bool,
+    if_not_exists: bool,
+) -> Result<u64> {
+    let warehouse = ctx.engine.warehouse();
+    let existing = ctx.catalog.table(&table.name).ok().cloned();
+    if existing.is_some() && !replace {
+        return if if_not_exists { Ok(0) } else { Err(taken(&table.name).into()) };
+    }
+    let columns = if table.columns.is_empty() { columns_of(&input)? } else { table.columns.clone() };
+    let placed = warehouse.place_table(Table { columns, ..table });
+    let plan = physical(ctx, &input).await?;
+    let written = warehouse.write_new(&placed, plan, ctx.state.task_ctx()).await?;
+    let rows = written.rows;
+    warehouse.create_table(&placed, Some(written)).await?;
+    let name = placed.name.clone();
+    warehouse
+        .change(|catalog| {
+            catalog.schema(&name.schema)?;
+            if catalog.view(&name).is_ok() || (catalog.table(&name).is_ok() && !replace) {
+                return Err(taken(&name));
+            }
+            let mut changes = Vec::new();
+            if let Ok(old) = catalog.table(&name) {
+                changes.push(Change::Drop(EntryKey::Table(old.name.clone())));
+            }
+            changes.push(Change::Put(Entry::Table(placed.clone())));
+            Ok(changes)
+        })
+        .await?;
+    if let Some(old) = existing {
+        warehouse.remove_table_files(&old).await?;
+    }
+    Ok(rows)
+}
+
+fn taken(name: &Name) -> CatalogError {
+    CatalogError::new(CatalogErrorKind::AlreadyExists, format!("{name} exists already"))
+        .with_hint("use CREATE OR REPLACE TABLE, or CREATE TABLE IF NOT EXISTS")
+}
+
+/// The columns a query yields, as a table stores them.
+fn columns_of(input: &LogicalPlan) -> Result<Vec<Column>> {
+    let mut columns: Vec<Column> = Vec::new();
+    for field in input.schema().fields() {
+        if columns.iter().any(|column| column.name.eq_ignore_ascii_case(field.name())) {
+            return Err(EngineError::invalid(format!("the query yields two columns named \"{}\"", field.name()))
+                .with_hint("give one of them another name with AS"));
+        }
+        let data_type = pareto_catalog::types::storable(field.name(), field.data_type())?;
+        columns.push(Column { nullable: field.is_nullable(), ..Column::new(field.name(), data_type) });
+    }
+    Ok(columns)
+}

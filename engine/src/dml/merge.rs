@@ -1,0 +1,116 @@
+//! MERGE: rows of a source change, remove or add rows of the table.
+//!
+//! Each WHEN clause becomes a filter: its own condition, and none of the clauses before it. Matched rows come from an
+//! inner join, new ones from the source rows that join nothing, and `NOT MATCHED BY SOURCE` from the table rows that
+//! join nothing. A table row that two source rows would change is an error, as the standard says.
+
+use super::rewrite::{Rewrite, numbers};
+use super::{Target, refuse_volatile};
+use crate::error::{EngineError, Result};
+use datafusion::common::JoinType;
+use datafusion::logical_expr::dml::{MergeIntoAction, MergeIntoClause, MergeIntoClauseKind, MergeIntoOp};
+use datafusion::logical_expr::{DmlStatement, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::common::{Column, ScalarValue};
+use pareto_catalog::{NativeScan, Operation};
+
+/// Plans a MERGE as a rewrite of the target.
+pub(super) fn plan(target: &Target, dml: &DmlStatement, merge: &MergeIntoOp) -> Result<Rewrite> {
+    refuse_volatile(&dml.input, "MERGE")?;
+    let table = target.numbered(&dml.table_name)?;
+    let source = dml.input.as_ref().clone();
+    let mut rewrite = Rewrite {
+        changed: Vec::new(),
+        replaced: Vec::new(),
+        inserted: Vec::new(),
+        condition: None,
+        operation: Operation::Merge { predicate: Some(merge.on.human_display().to_string()) },
+    };
+    let of_kind = |kind| merge.clauses.iter().filter(move |clause| clause.kind.canonical() == kind).collect::<Vec<_>>();
+    let join = |left: &LogicalPlan, right: &LogicalPlan, how| -> Result<LogicalPlan> {
+        Ok(LogicalPlanBuilder::from(left.clone()).join_on(right.clone(), how, [merge.on.clone()])?.build()?)
+    };
+    let matched = of_kind(MergeIntoClauseKind::Matched);
+    if !matched.is_empty() {
+        change(dml, &mut rewrite, &join(&table, &source, JoinType::Inner)?, &matched)?;
+    }
+    let unsourced = of_kind(MergeIntoClauseKind::NotMatchedBySource);
+    if !unsourced.is_empty() {
+        change(dml, &mut rewrite, &join(&table, &source, JoinType::LeftAnti)?, &unsourced)?;
+    }
+    let unmatched = of_kind(MergeIntoClauseKind::NotMatchedByTarget);
+    if !unmatched.is_empty() {
+        insert(dml, &mut rewrite, &join(&source, &table, JoinType::LeftAnti)?, &unmatched)?;
+    }
+    Ok(rewrite)
+}
+
+/// The rows each clause is about: its condition holds, and no earlier one's does.
+fn by_clause(rows: &LogicalPlan, clauses: &[&MergeIntoClause]) -> Result<Vec<LogicalPlan>> {
+    let mut earlier: Option<Expr> = None;
+    let mut plans = Vec::new();
+    for clause in clauses {
+        let own = clause.predicate.clone().unwrap_or_else(|| lit(true));
+        let condition = match &earlier {
+            Some(earlier) => earlier.clone().is_not_true().and(own.clone()),
+            None => own.clone(),
+        };
+        plans.push(LogicalPlanBuilder::from(rows.clone()).filter(condition)?.build()?);
+        earlier = Some(match earlier {
+            Some(earlier) => earlier.is_true().or(own.is_true()),
+            None => own,
+        });
+    }
+    Ok(plans)
+}
+
+/// Clauses that update or delete rows of the table.
+fn change(dml: &DmlStatement, rewrite: &mut Rewrite, rows: &LogicalPlan, clauses: &[&MergeIntoClause]) -> Result<()> {
+    for (rows, clause) in by_clause(rows, clauses)?.into_iter().zip(clauses) {
+        rewrite.changed.push(numbers(rows.clone())?);
+        match &clause.action {
+            MergeIntoAction::Delete => {}
+            MergeIntoAction::Update(assignments) => {
+                let mut values = Vec::new();
+                for field in dml.target.schema().fields() {
+                    if [NativeScan::FILE_COLUMN, NativeScan::ROW_COLUMN].contains(&field.name().as_str()) {
+                        continue;
+                    }
+                    let assigned = assignments.iter().find(|(name, _)| name == field.name());
+                    let value = match assigned {
+                        Some((_, value)) => value.clone().cast_to(field.data_type(), rows.schema())?,
+                        None => col(Column::new(Some(dml.table_name.clone()), field.name())),
+                    };
+                    values.push(value.alias(field.name()));
+                }
+                rewrite.replaced.push(LogicalPlanBuilder::from(rows).project(values)?.build()?);
+            }
+            MergeIntoAction::Insert { .. } => {
+                return Err(EngineError::invalid("WHEN MATCHED takes UPDATE or DELETE: the row is there already"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Clauses that insert rows of the source.
+fn insert(dml: &DmlStatement, rewrite: &mut Rewrite, rows: &LogicalPlan, clauses: &[&MergeIntoClause]) -> Result<()> {
+    for (rows, clause) in by_clause(rows, clauses)?.into_iter().zip(clauses) {
+        let MergeIntoAction::Insert { columns, values } = &clause.action else {
+            return Err(EngineError::invalid("WHEN NOT MATCHED takes INSERT: there is no row to change"));
+        };
+        let mut projected = Vec::new();
+        for (place, field) in dml.target.schema().fields().iter().enumerate() {
+            let given = match columns.is_empty() {
+                true => values.get(place),
+                false => columns.iter().position(|name| name == field.name()).and_then(|place| values.get(place)),
+            };
+            let value = match given {
+                Some(value) => value.clone(),
+                None => dml.target.get_column_default(field.name()).cloned().unwrap_or(Expr::Literal(ScalarValue::Null, None)),
+            };
+            projected.push(value.cast_to(field.data_type(), rows.schema())?.alias(field.name()));
+        }
+        rewrite.inserted.push(LogicalPlanBuilder::from(rows).project(projected)?.build()?);
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! Rows that change mean files that are written anew.
+//!
+//! A rewrite knows three kinds of plan: which rows of the table change (file number, row number), what rows take their
+//! place, and what rows are new. It runs in two steps: find the files that hold a changed row, then write those files
+//! again without the changed rows, together with the rows that replace them, and swap them in one commit. Files
+//! without a changed row are not touched.
+//!
+//! Where the condition is a plain one, rows that stay are simply those for which it is not true; where it contains a
+//! subquery or a join, they are found by their numbers.
+
+use super::{Target, physical, refuse_volatile, replace_target, scan_plan};
+use crate::context::StatementContext;
+use crate::error::{EngineError, Result};
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, JoinType, TableReference};
+use datafusion::functions_aggregate::expr_fn::{count, count_distinct};
+use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::physical_plan::execute_stream;
+use futures::TryStreamExt;
+use pareto_catalog::{NativeScan, Operation, Removal, TableVersion};
+use std::collections::HashSet;
+
+/// The name under which the numbers of changed rows are joined.
+const CHANGED: &str = "__pareto_changed";
+
+/// One UPDATE, DELETE or MERGE, planned.
+pub(super) struct Rewrite {
+    /// The numbers (file, row) of the rows that change.
+    pub(super) changed: Vec<LogicalPlan>,
+    /// The rows that take their place, in the table's columns.
+    pub(super) replaced: Vec<LogicalPlan>,
+    /// The rows that are new, in the table's columns.
+    pub(super) inserted: Vec<LogicalPlan>,
+    /// The condition alone, when it decides by itself which rows change.
+    pub(super) condition: Option<Expr>,
+    pub(super) operation: Operation,
+}
+
+impl Rewrite {
+    /// DELETE FROM target WHERE condition.
+    pub(super) fn delete(target: &Target, dml: &DmlStatement) -> Result<Self> {
+        refuse_volatile(&dml.input, "DELETE")?;
+        refuse_limit(&dml.input)?;
+        let matched = replace_target(&dml.input, &|name| target.numbered(name))?;
+        let condition = plain_condition(&dml.input);
+        let predicate = text_of(&dml.input);
+        Ok(Self {
+            changed: vec![numbers(matched)?],
+            replaced: Vec::new(),
+            inserted: Vec::new(),
+            condition,
+            operation: Operation::Delete { predicate },
+        })
+    }
+
+    /// UPDATE target SET .. WHERE condition.
+    pub(super) fn update(target: &Target, dml: &DmlStatement) -> Result<Self> {
+        refuse_volatile(&dml.input, "UPDATE")?;
+        let LogicalPlan::Projection(values) = dml.input.as_ref() else {
+            return Err(EngineError::invalid("this UPDATE cannot be planned"));
+        };
+        let matched = replace_target(&values.input, &|name| target.numbered(name))?;
+        let replaced = LogicalPlanBuilder::from(matched.clone()).project(values.expr.clone())?.build()?;
+        Ok(Self {
+            changed: vec![numbers(matched)?],
+            replaced: vec![replaced],
+            inserted: Vec::new(),
+            condition: plain_condition(&values.input),
+            operation: Operation::Update { predicate: text_of(&values.input) },
+        })
+    }
+
+    /// Runs it on a version of the table and commits. Returns the rows changed, removed and inserted.
+    pub(super) async fn run(self, ctx: &StatementContext, table: &TableVersion, target: &Target) -> Result<u64> {
+        let (files, changed_rows) = self.find(ctx).await?;
+        if files.is_empty() && self.inserted.is_empty() {
+            return Ok(0);
+        }
+        let mut parts = Vec::new();
+        if !files.is_empty() {
+            parts.push(self.kept(target, &files)?);
+        }
+        let replacing = !self.replaced.is_empty() && !files.is_empty();
+        if replacing {
+            parts.extend(self.replaced.iter().cloned());
+        }
+        parts.extend(self.inserted.iter().cloned());
+        let schema = table.schema();
+        let all = union(parts, &schema)?;
+        let written = table.write(physical(ctx, &all).await?, ctx.state.task_ctx()).await?;
+        let inserted = if self.inserted.is_empty() { 0 } else { self.count_inserted(ctx).await? };
+        if files.is_empty() && written.rows == 0 {
+            return Ok(0);
+        }
+        let removal = Removal::Files(target.scan.log_paths(&files));
+        table.commit(Some(written), &removal, &self.operation).await?;
+        Ok(changed_rows + inserted)
+    }
+
+    /// The files that hold a changed row, and how many rows change. A row that would change twice is an error.
+    async fn find(&self, ctx: &StatementContext) -> Result<(HashSet<i64>, u64)> {
+        let Some(changed) = union_all(&self.changed)? else { return Ok((HashSet::new(), 0)) };
+        let row = || col(Column::from_name(NativeScan::ROW_COLUMN));
+        let by_file = LogicalPlanBuilder::from(changed)
+            .aggregate(
+                [col(Column::from_name(NativeScan::FILE_COLUMN))],
+                [count(row()).alias("changes"), count_distinct(row()).alias("rows")],
+            )?
+            .build()?;
+        let stream = execute_stream(physical(ctx, &by_file).await?, ctx.state.task_ctx())?;
+        let batches: Vec<_> = stream.try_collect().await?;
+        let (mut files, mut rows) = (HashSet::new(), 0u64);
+        for batch in &batches {
+            let column = |place: usize| batch.column(place).as_primitive::<Int64Type>();
+            for line in 0..batch.num_rows() {
+                if column(1).value(line) != column(2).value(line) {
+                    return Err(EngineError::invalid("several source rows match the same row of the table, so what it should become is not defined")
+                        .with_hint("make the source unique on the join columns, for example with GROUP BY"));
+                }
+                files.insert(column(0).value(line));
+                rows += u64::try_from(column(2).value(line)).unwrap_or(0);
+            }
+        }
+        Ok((files, rows))
+    }
+
+    /// The rows of those files that do not change.
+    fn kept(&self, target: &Target, files: &HashSet<i64>) -> Result<LogicalPlan> {
+        if let Some(condition) = &self.condition {
+            let scan = scan_plan(&target.reference, target.of_files(files))?;
+            let unmatched = strip_qualifiers(condition.clone())?.is_not_true();
+            return Ok(LogicalPlanBuilder::from(scan).filter(unmatched)?.build()?);
+        }
+        let Some(changed) = union_all(&self.changed)? else {
+            return scan_plan(&target.reference, target.of_files(files));
+        };
+        let changed = LogicalPlanBuilder::from(changed).alias(CHANGED)?.build()?;
+        let scan = scan_plan(&target.reference, target.of_files(files).numbering_rows())?;
+        let keys = [NativeScan::FILE_COLUMN, NativeScan::ROW_COLUMN];
+        let left: Vec<Column> = keys.iter().map(|key| Column::new(Some(target.reference.clone()), *key)).collect();
+        let right: Vec<Column> = keys.iter().map(|key| Column::new(Some(TableReference::bare(CHANGED)), *key)).collect();
+        Ok(LogicalPlanBuilder::from(scan).join(changed, JoinType::LeftAnti, (left, right), None)?.build()?)
+    }
+
+    async fn count_inserted(&self, ctx: &StatementContext) -> Result<u64> {
+        let Some(inserted) = union_all(&self.inserted)? else { return Ok(0) };
+        let counted = LogicalPlanBuilder::from(inserted).aggregate(Vec::<Expr>::new(), [count(lit(1))])?.build()?;
+        let stream = execute_stream(physical(ctx, &counted).await?, ctx.state.task_ctx())?;
+        let batches: Vec<_> = stream.try_collect().await?;
+        let rows = batches.iter().filter(|batch| batch.num_rows() > 0).map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+        Ok(rows.map(|rows| u64::try_from(rows).unwrap_or(0)).sum())
+    }
+}
+
+/// The numbers of the rows a plan yields.
+pub(super) fn numbers(matched: LogicalPlan) -> Result<LogicalPlan> {
+    let find = |name: &str| -> Result<Expr> {
+        let place = matched.schema().iter().find(|(_, field)| field.name() == name);
+        let (qualifier, field) = place.ok_or_else(|| EngineError::invalid("the statement does not read the table it writes to"))?;
+        Ok(col(Column::new(qualifier.cloned(), field.name())).alias(name))
+    };
+    let columns = [find(NativeScan::FILE_COLUMN)?, find(NativeScan::ROW_COLUMN)?];
+    Ok(LogicalPlanBuilder::from(matched.clone()).project(columns)?.build()?)
+}
+
+fn union_all(plans: &[LogicalPlan]) -> Result<Option<LogicalPlan>> {
+    let mut plans = plans.iter().cloned();
+    let Some(first) = plans.next() else { return Ok(None) };
+    let mut builder = LogicalPlanBuilder::from(first);
+    for plan in plans {
+        builder = builder.union(plan)?;
+    }
+    Ok(Some(builder.build()?))
+}
+
+/// The rows of all these plans, in the table's columns and nothing else.
+fn union(parts: Vec<LogicalPlan>, schema: &arrow::datatypes::Schema) -> Result<LogicalPlan> {
+    let mut narrowed = Vec::new();
+    for part in parts {
+        let columns = schema.fields().iter().map(|field| -> Result<Expr> {
+            let (qualifier, found) = part
+                .schema()
+                .iter()
+                .find(|(_, candidate)| candidate.name() == field.name())
+                .ok_or_else(|| EngineError::invalid(format!("column \"{}\" has no value", field.name())))?;
+            Ok(col(Column::new(qualifier.cloned(), found.name())).alias(field.name()))
+        });
+        let columns: Vec<Expr> = columns.collect::<Result<_>>()?;
+        narrowed.push(LogicalPlanBuilder::from(part).project(columns)?.build()?);
+    }
+    union_all(&narrowed)?.ok_or_else(|| EngineError::invalid("there is nothing to write"))
+}
+
+/// The condition of a plan that is one table and one filter without subqueries.
+fn plain_condition(plan: &LogicalPlan) -> Option<Expr> {
+    let LogicalPlan::Filter(filter) = plan else { return None };
+    let mut table = filter.input.as_ref();
+    if let LogicalPlan::SubqueryAlias(alias) = table {
+        table = alias.input.as_ref();
+    }
+    let plain = matches!(table, LogicalPlan::TableScan(_)) && !has_subquery(&filter.predicate);
+    plain.then(|| filter.predicate.clone())
+}
+
+fn has_subquery(expression: &Expr) -> bool {
+    let mut found = false;
+    let walked = expression.apply(|node| {
+        found |= matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found || walked.is_err()
+}
+
+/// The same condition with bare column names: it is asked of one table only, whatever it was called.
+fn strip_qualifiers(expression: Expr) -> Result<Expr> {
+    let bare = expression.transform(|node| {
+        Ok(match node {
+            Expr::Column(column) => datafusion::common::tree_node::Transformed::yes(Expr::Column(Column::from_name(column.name))),
+            other => datafusion::common::tree_node::Transformed::no(other),
+        })
+    })?;
+    Ok(bare.data)
+}
+
+fn text_of(plan: &LogicalPlan) -> Option<String> {
+    match plan {
+        LogicalPlan::Filter(filter) => Some(filter.predicate.human_display().to_string()),
+        _ => None,
+    }
+}
+
+fn refuse_limit(plan: &LogicalPlan) -> Result<()> {
+    if matches!(plan, LogicalPlan::Limit(_)) {
+        return Err(EngineError::invalid("DELETE takes no LIMIT: which rows it would remove is not defined")
+            .with_hint("select the keys to remove in a subquery: DELETE FROM t WHERE k IN (SELECT ..)"));
+    }
+    Ok(())
+}
