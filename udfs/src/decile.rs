@@ -1,0 +1,15 @@
+//! Tenths: of the customers, and of the money.
+//!
+//! [`decile`] asks "which tenth of the customers is he in", [`value_decile`] "which tenth of the
+//! money does he stand for". A tenth of the money takes a hundred customers at the top and half of
+//! all customers at the bottom.
+
+pub(crate) mod decile;
+pub(crate) mod value_decile;
+
+use crate::function::Function;
+
+/// The functions of the package.
+pub(crate) fn functions() -> Vec<Function> {
+    vec![decile::function(), value_decile::function()]
+}

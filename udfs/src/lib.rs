@@ -1,0 +1,78 @@
+//! What the trade knows: customer analytics as SQL functions on Arrow arrays.
+//!
+//! The library is a list of packages, each a list of functions, each one file named like its SQL
+//! name. [`functions`] is the whole list in the order of the manual, [`install`] puts it into any
+//! DataFusion registry. Nothing here knows a catalog, a clock or a runtime.
+//!
+//! ```no_run
+//! # use datafusion::{error::Result, prelude::SessionContext};
+//! # fn main() -> Result<()> {
+//! let mut context = SessionContext::new();
+//! pareto_udfs::install(&mut context)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```sql
+//! SELECT customer, rfm_score(last_purchase, 5) OVER () AS r, decile(total) OVER () FROM customers
+//! ```
+//!
+//! How it fits together, from the outside in:
+//!
+//! | File | What it does |
+//! |---|---|
+//! | `calls` | how a call may be written: named arguments, OVER; checks constants while planning |
+//! | `function` | the contract of a function, stated once |
+//! | `args`, `types` | read the constants and the column types of a call against the contract |
+//! | `window`, `distribution`, `scalar` | the three shapes a function can have, as DataFusion functions |
+//! | `ranking`, `amount` | order without comparing rows, sums without rounding |
+//! | `rfm`, `decile`, `concentration`, `segment` | the packages |
+//! | `manual` | writes `docs/functions.md` |
+//!
+//! To add a function: a file in its package with a `Spec` and a plan, a line in the package's
+//! `functions`, a spec in `testdata/slt/functions`.
+
+mod amount;
+mod args;
+mod calls;
+mod concentration;
+mod decile;
+mod distribution;
+mod function;
+mod manual;
+mod ranking;
+mod rfm;
+mod scalar;
+mod segment;
+#[cfg(test)]
+mod testing;
+mod types;
+mod window;
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+
+pub use calls::{normalize_calls, normalize_statement};
+pub use function::{Function, Kind, Otherwise, Parameter, Spec};
+pub use manual::manual;
+pub use segment::maps::{Cells, MAPS, Map, Range, Rule};
+
+/// Every function, package by package, in the order of the manual.
+pub fn functions() -> Vec<Function> {
+    let packages =
+        [rfm::functions(), decile::functions(), concentration::functions(), segment::functions()];
+    packages.into_iter().flatten().collect()
+}
+
+/// Adds every function with its aliases to a registry, and the planner that checks their calls.
+///
+/// For named arguments that skip an optional one, also run [`normalize_statement`] on the parsed
+/// statement before it is planned.
+pub fn install(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for function in functions() {
+        function.install(registry)?;
+    }
+    registry.register_expr_planner(Arc::new(calls::CheckCalls))
+}
