@@ -169,6 +169,22 @@ def test_a_wide_batch_of_parameters(connection, table):
     assert rows(connection, f"SELECT count(DISTINCT name) FROM {table}") == [(8,)]
 
 
+def test_ingest_in_every_mode(connection):
+    name = f"ingested_{time.monotonic_ns()}"
+    data = pyarrow.table({"id": [1, 2, 3], "name": pyarrow.array(["a", None, "c"]).dictionary_encode()})
+    with connection.cursor() as cursor:
+        with pytest.raises(flight_sql.ProgrammingError):
+            cursor.adbc_ingest(name, data, mode="append")
+        assert cursor.adbc_ingest(name, data, mode="create") == 3
+        with pytest.raises(flight_sql.ProgrammingError):
+            cursor.adbc_ingest(name, data, mode="create")
+        assert cursor.adbc_ingest(name, data, mode="append") == 3
+        assert rows(connection, f"SELECT count(*), count(name) FROM {name}") == [(6, 4)]
+        assert cursor.adbc_ingest(name, data, mode="replace") == 3
+        assert cursor.adbc_ingest(name, data.to_reader(max_chunksize=1), mode="create_append") == 3
+    assert rows(connection, f"SELECT count(*), max(id) FROM {name}") == [(6, 3)]
+
+
 def names(objects):
     """The tree of adbc_get_objects as {catalog: {schema: {table: [column]}}}."""
     return {

@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod ingest;
+#[cfg(test)]
 mod metadata;
 #[cfg(test)]
 mod prepared;

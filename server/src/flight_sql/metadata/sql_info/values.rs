@@ -144,15 +144,12 @@ fn server(infos: &mut Infos) {
         // Not a mask: the value itself.
         (FlightSqlServerTransaction, Info::Mask(SqlSupportedTransaction::None.into())),
         (FlightSqlServerCancel, Info::Switch(true)),
-        (FlightSqlServerBulkIngestion, Info::Switch(INGEST)),
+        (FlightSqlServerBulkIngestion, Info::Switch(true)),
         (FlightSqlServerIngestTransactionsSupported, Info::Switch(false)),
         (FlightSqlServerStatementTimeout, Info::Mask(0)),
         (FlightSqlServerTransactionTimeout, Info::Mask(0)),
     ]);
 }
-
-/// Is StatementIngest there?
-const INGEST: bool = false;
 
 fn dialect(infos: &mut Infos, functions: &[String]) {
     let has = |name: &&str| functions.iter().any(|function| function == name);
