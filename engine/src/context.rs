@@ -1,0 +1,150 @@
+//! Everything one statement works with: one version of the catalog, one version of every table, one DataFusion state.
+//!
+//! Made when the statement starts and dropped when it ends. Whatever a statement reads it reads through here, so that
+//! a table mentioned three times is one version three times. Never shared between statements.
+//!
+//! Example: `INSERT INTO t SELECT * FROM t` reads version 7 of `t` and commits version 8.
+
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::relations::{Names, Relations};
+use crate::session::Session;
+use crate::sql::{self, prepare, reader};
+use crate::state::{CATALOG, DEFAULT_SCHEMA};
+use arrow::array::RecordBatch;
+use datafusion::common::TableReference;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::sql::parser::Statement as SqlStatement;
+use futures::TryStreamExt;
+use pareto_catalog::{Catalog, Name, Table, TableVersion};
+use sqlparser::ast::ObjectName;
+use std::sync::Arc;
+
+/// What a statement runs with.
+pub(crate) struct StatementContext {
+    /// The engine.
+    pub(crate) engine: Arc<Engine>,
+    /// The connection the statement came over.
+    pub(crate) session: Arc<Session>,
+    /// Everything that exists, at the version the statement started with.
+    pub(crate) catalog: Arc<Catalog>,
+    /// Functions, settings and names, ready to plan with.
+    pub(crate) state: SessionState,
+    relations: Arc<Relations>,
+}
+
+impl std::fmt::Debug for StatementContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StatementContext").field("catalog", &self.catalog.version).finish_non_exhaustive()
+    }
+}
+
+impl StatementContext {
+    /// Takes the newest catalog and the session's settings.
+    pub(crate) async fn new(session: Arc<Session>) -> Result<Self> {
+        let engine = Arc::clone(session.engine());
+        let catalog = engine.warehouse().catalog().await?;
+        let mut state = engine.base().clone();
+        session.configure(&mut state)?;
+        let relations = Arc::new(Relations::new(Arc::clone(&engine), Arc::clone(&session), Arc::clone(&catalog), state.clone()));
+        state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
+        state.mark_start_execution();
+        Ok(Self { engine, session, catalog, state, relations })
+    }
+
+    /// The tables this statement has opened.
+    pub(crate) fn relations(&self) -> &Arc<Relations> {
+        &self.relations
+    }
+
+    /// The table at the version this statement sees.
+    pub(crate) async fn table_version(&self, name: &Name) -> Result<TableVersion> {
+        self.relations.latest(name).await
+    }
+
+    /// The full name of something written with one to three parts.
+    pub(crate) fn name(&self, written: &ObjectName) -> Result<Name> {
+        let parts = reader::parts(written);
+        match parts.as_slice() {
+            [name] => Ok(Name::new(self.schema(), name.clone())),
+            [schema, name] => Ok(Name::new(schema.clone(), name.clone())),
+            [catalog, schema, name] if catalog.eq_ignore_ascii_case(CATALOG) => Ok(Name::new(schema.clone(), name.clone())),
+            [catalog, ..] if parts.len() == 3 => {
+                Err(EngineError::not_found(format!("database \"{catalog}\" does not exist")).with_hint(format!("the only one is \"{CATALOG}\"")))
+            }
+            _ => Err(EngineError::invalid(format!("\"{written}\" is not a table name")).with_hint("write schema.table")),
+        }
+    }
+
+    /// The full name behind a name in a plan.
+    pub(crate) fn name_of(&self, reference: &TableReference) -> Name {
+        let schema = reference.schema().map_or_else(|| self.schema(), str::to_owned);
+        Name::new(schema, reference.table())
+    }
+
+    /// The schema that names without one are looked up in.
+    pub(crate) fn schema(&self) -> String {
+        self.state.config_options().catalog.default_schema.clone()
+    }
+
+    /// The table of that name; a view of that name is an error that says so.
+    pub(crate) fn table(&self, written: &ObjectName) -> Result<&Table> {
+        let name = self.name(written)?;
+        match self.catalog.table(&name) {
+            Ok(table) => Ok(table),
+            Err(error) => match self.catalog.view(&name) {
+                Ok(view) => Err(EngineError::invalid(format!("\"{}\" is a view, not a table", view.name))),
+                Err(_) => Err(error.into()),
+            },
+        }
+    }
+
+    /// Plans a parsed statement.
+    pub(crate) async fn plan(&self, statement: SqlStatement) -> Result<LogicalPlan> {
+        let statement = prepare::prepare(statement, &self.relations, &self.state).await?;
+        Ok(self.state.statement_to_plan(statement).await?)
+    }
+
+    /// Plans a query that we wrote ourselves.
+    pub(crate) async fn plan_query(&self, sql: &str) -> Result<LogicalPlan> {
+        self.plan(sql::parse_query(sql)?).await
+    }
+
+    /// Runs a plan.
+    pub(crate) async fn stream(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
+        let physical = self.state.create_physical_plan(plan).await?;
+        Ok(execute_stream(physical, self.state.task_ctx())?)
+    }
+
+    /// Runs a query that we wrote ourselves and keeps its rows; for small answers only.
+    pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        let plan = self.plan_query(sql).await?;
+        Ok(self.stream(&plan).await?.try_collect().await?)
+    }
+}
+
+/// The short way to write a name: without the schema when it is the one every warehouse has.
+pub(crate) fn short(name: &Name) -> String {
+    if name.schema == DEFAULT_SCHEMA { quote(&name.name) } else { format!("{}.{}", quote(&name.schema), quote(&name.name)) }
+}
+
+/// A full name that any schema setting reads the same way.
+pub(crate) fn full(name: &Name) -> String {
+    format!("{}.{}", quote(&name.schema), quote(&name.name))
+}
+
+/// An identifier as SQL, in double quotes where it needs them.
+pub(crate) fn quote(ident: &str) -> String {
+    let plain = ident.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
+        && ident.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !sqlparser::keywords::ALL_KEYWORDS.iter().any(|word| word.eq_ignore_ascii_case(ident));
+    if plain { ident.to_owned() } else { format!("\"{}\"", ident.replace('"', "\"\"")) }
+}
+
+/// A text as a SQL string.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,150 @@
+//! The engine: one warehouse, one bounded set of resources, any number of sessions.
+//!
+//! Memory is a fair pool shared by all queries (by default 60 % of what the machine or container has); what does not
+//! fit spills to a directory with its own bound; what cannot spill fails by name and leaves the server up. Caches of
+//! file footers and listings are bounded too. The engine never opens a socket and owns no thread of its own.
+//!
+//! Example: `Engine::open(EngineOptions { warehouse: "./pareto-warehouse".into(), ..Default::default() }).await?`.
+
+use crate::error::{EngineError, Result};
+use crate::memory;
+use crate::progress::Progress;
+use crate::query_log::QueryLog;
+use crate::session::Session;
+use crate::state;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use pareto_catalog::{Check, Warehouse};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The share of physical memory that queries may use unless told otherwise, in percent.
+const MEMORY_PERCENT: u64 = 60;
+/// Never start with less than this much, so that a small query always runs.
+const LEAST_MEMORY_BYTES: usize = 64 << 20;
+/// Disk that spilling may use unless told otherwise.
+const SPILL_LIMIT_BYTES: u64 = 100 << 30;
+/// Of the largest memory users, this many are named in the debug log when the pool is full.
+const NAMED_CONSUMERS: NonZeroUsize = match NonZeroUsize::new(5) {
+    Some(count) => count,
+    None => NonZeroUsize::MIN,
+};
+
+/// What an engine is opened with; `Default` gives the values of `pareto serve` without flags.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// A directory, `s3://bucket/prefix` or `memory://`.
+    pub warehouse: String,
+    /// Memory all queries together may use; 60 % of physical memory when not given.
+    pub memory_limit_bytes: Option<usize>,
+    /// Where sorts and aggregations spill; the system's temporary directory when not given.
+    pub spill_dir: Option<PathBuf>,
+    /// Disk that spilling may use; 100 GiB when not given.
+    pub spill_limit_bytes: Option<u64>,
+    /// Threads one query may use; all when not given.
+    pub threads: Option<usize>,
+    /// Told about long steps.
+    pub progress: Option<Arc<dyn Progress>>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            warehouse: "./pareto-warehouse".to_owned(),
+            memory_limit_bytes: None,
+            spill_dir: None,
+            spill_limit_bytes: None,
+            threads: None,
+            progress: None,
+        }
+    }
+}
+
+/// One open warehouse with its resources.
+pub struct Engine {
+    warehouse: Arc<Warehouse>,
+    base: SessionState,
+    queries: Arc<QueryLog>,
+    progress: Option<Arc<dyn Progress>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("warehouse", &self.warehouse.url()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens a warehouse, making it when the place is empty.
+    pub async fn open(options: EngineOptions) -> Result<Arc<Self>> {
+        let threads = match options.threads {
+            Some(threads) => Some(NonZeroUsize::new(threads).ok_or_else(|| EngineError::invalid("threads must be at least 1"))?),
+            None => None,
+        };
+        let runtime = runtime(&options)?;
+        let warehouse = Warehouse::open(&options.warehouse).await?;
+        warehouse.register_stores(&runtime);
+        let base = state::base(runtime, threads)?;
+        Ok(Arc::new(Self { warehouse, base, queries: Arc::new(QueryLog::default()), progress: options.progress }))
+    }
+
+    /// The warehouse this engine works on.
+    pub fn warehouse(&self) -> &Arc<Warehouse> {
+        &self.warehouse
+    }
+
+    /// A new connection with its own settings.
+    pub fn session(self: &Arc<Self>) -> Arc<Session> {
+        Session::new(Arc::clone(self))
+    }
+
+    /// Checks a store (put-if-absent, clock, rights) and the catalog in it.
+    pub async fn doctor(url: &str) -> Result<Vec<Check>> {
+        Ok(Warehouse::doctor(url).await?)
+    }
+
+    pub(crate) fn base(&self) -> &SessionState {
+        &self.base
+    }
+
+    pub(crate) fn queries(&self) -> &Arc<QueryLog> {
+        &self.queries
+    }
+
+    /// Whoever watches long steps.
+    pub(crate) fn progress(&self) -> Option<&Arc<dyn Progress>> {
+        self.progress.as_ref()
+    }
+}
+
+/// Memory, spill directory and caches, all bounded.
+fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
+    let physical = memory::physical_bytes();
+    let default = usize::try_from(physical / 100 * MEMORY_PERCENT).unwrap_or(usize::MAX);
+    let limit = options.memory_limit_bytes.unwrap_or(default.max(LEAST_MEMORY_BYTES));
+    let mode = match &options.spill_dir {
+        Some(dir) => {
+            std::fs::create_dir_all(dir).map_err(|error| {
+                EngineError::invalid(format!("cannot make the spill directory \"{}\": {error}", dir.display()))
+            })?;
+            DiskManagerMode::Directories(vec![dir.clone()])
+        }
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    let disk = DiskManagerBuilder::default()
+        .with_mode(mode)
+        .with_max_temp_directory_size(options.spill_limit_bytes.unwrap_or(SPILL_LIMIT_BYTES));
+    // Footers of wide fact tables add up: a tenth of the pool, between 64 MB and 1 GB.
+    let footers = (limit / 10).clamp(64 << 20, 1 << 30);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(limit), NAMED_CONSUMERS)))
+        .with_disk_manager_builder(disk)
+        .with_metadata_cache_limit(footers)
+        // Files queried in place come and go; a kept listing would hide new ones.
+        .with_object_list_cache_limit(0)
+        .build_arc()?;
+    Ok(runtime)
+}

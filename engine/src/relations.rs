@@ -1,0 +1,243 @@
+//! What the names in a statement stand for: tables at one version, views, files read in place, and the two schemas
+//! that describe the warehouse.
+//!
+//! A [`Relations`] belongs to one statement and remembers every table it opened, so that each is read at one version
+//! however often it is named, also inside views. DataFusion asks it through [`Names`]; nothing is opened before a
+//! statement names it. Unknown names are errors that carry the nearest known one. Views expand by planning their SQL,
+//! at most [`VIEW_DEPTH`] deep; a view that reaches itself is refused by name.
+//!
+//! Example: `SELECT * FROM sales VERSION AS OF 3` asks for the relation `sales VERSION AS OF 3`.
+
+mod defaults;
+pub(crate) mod files;
+mod names;
+
+pub(crate) use files::FileSource;
+pub(crate) use names::Names;
+
+use crate::context::full;
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::session::Session;
+use crate::sql::{self, prepare};
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::ViewTable;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use pareto_catalog::{AsOf, Catalog, Name, Segment, Storage, Table, TableVersion, View};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// Views may stand on views this deep.
+const VIEW_DEPTH: usize = 16;
+/// The schema that holds the members of segments; it is not listed.
+pub(crate) const HIDDEN_SCHEMA: &str = "$segments";
+const VERSION_MARK: &str = " VERSION AS OF ";
+const TIMESTAMP_MARK: &str = " TIMESTAMP AS OF ";
+
+/// Whether a relation name is one we made up for a place in the statement.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.contains(VERSION_MARK) || name.contains(TIMESTAMP_MARK) || name.contains("('") || name.contains('$')
+}
+
+/// The relation name of a table at a version.
+pub(crate) fn versioned(table: &str, at: &AsOf) -> String {
+    match at {
+        AsOf::Latest => table.to_owned(),
+        AsOf::Version(version) => format!("{table}{VERSION_MARK}{version}"),
+        AsOf::Timestamp(moment) => format!("{table}{TIMESTAMP_MARK}{}", moment.to_rfc3339()),
+    }
+}
+
+/// Takes the version off a relation name.
+fn unversioned(name: &str) -> (&str, AsOf) {
+    if let Some((table, version)) = name.rsplit_once(VERSION_MARK)
+        && let Ok(version) = version.parse()
+    {
+        return (table, AsOf::Version(version));
+    }
+    if let Some((table, moment)) = name.rsplit_once(TIMESTAMP_MARK)
+        && let Ok(moment) = DateTime::parse_from_rfc3339(moment)
+    {
+        return (table, AsOf::Timestamp(moment.with_timezone(&Utc)));
+    }
+    (name, AsOf::Latest)
+}
+
+/// The tables, views and files of one statement.
+pub(crate) struct Relations {
+    engine: Arc<Engine>,
+    session: Arc<Session>,
+    catalog: Arc<Catalog>,
+    /// The statement's functions and settings, without names.
+    template: SessionState,
+    opened: Mutex<HashMap<(Name, String), TableVersion>>,
+    providers: Mutex<HashMap<(Name, String), Arc<dyn TableProvider>>>,
+    files: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
+}
+
+impl std::fmt::Debug for Relations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relations").field("catalog", &self.catalog.version).finish_non_exhaustive()
+    }
+}
+
+impl Relations {
+    pub(crate) fn new(engine: Arc<Engine>, session: Arc<Session>, catalog: Arc<Catalog>, template: SessionState) -> Self {
+        Self {
+            engine,
+            session,
+            catalog,
+            template,
+            opened: Mutex::default(),
+            providers: Mutex::default(),
+            files: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    pub(crate) fn template(&self) -> &SessionState {
+        &self.template
+    }
+
+    /// The segment of that name.
+    pub(crate) fn segment(&self, name: &str) -> Result<&Segment> {
+        Ok(self.catalog.segment(name)?)
+    }
+
+    /// The table at the version this statement sees.
+    pub(crate) async fn latest(&self, name: &Name) -> Result<TableVersion> {
+        let table = self.catalog.table(name)?;
+        self.open(table, AsOf::Latest).await
+    }
+
+    /// The table at a version, opened once.
+    async fn open(&self, table: &Table, at: AsOf) -> Result<TableVersion> {
+        if let Storage::Files { .. } = table.storage {
+            return Err(EngineError::invalid(format!("\"{}\" is an external table: its files have no versions and are only read", table.name))
+                .with_hint(format!("CREATE TABLE .. AS SELECT * FROM {} makes a table of your own", full(&table.name))));
+        }
+        let key = (table.name.clone(), versioned("", &at));
+        let mut opened = self.opened.lock().await;
+        if let Some(version) = opened.get(&key) {
+            return Ok(version.clone());
+        }
+        let version = self.engine.warehouse().open_table(table, at).await?;
+        opened.insert(key, version.clone());
+        Ok(version)
+    }
+
+    /// Makes files readable under a relation name, until the statement ends.
+    pub(crate) async fn add_files(&self, name: String, source: &FileSource) -> Result<()> {
+        if self.files.lock().await.contains_key(&name) {
+            return Ok(());
+        }
+        let provider = files::provider(source, self.engine.warehouse(), &self.template).await?;
+        self.files.lock().await.insert(name, provider);
+        Ok(())
+    }
+
+    /// Makes a scan readable under a name that no table can have, until the statement ends.
+    pub(crate) async fn add_provider(&self, name: &str, provider: Arc<dyn TableProvider>) {
+        self.files.lock().await.insert(name.to_owned(), provider);
+    }
+
+    /// Files added under that name.
+    async fn files(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        self.files.lock().await.get(name).cloned()
+    }
+
+    /// The scan of a table.
+    async fn table(&self, table: &Table, at: AsOf) -> Result<Arc<dyn TableProvider>> {
+        let key = (table.name.clone(), versioned("", &at));
+        if let Some(provider) = self.providers.lock().await.get(&key) {
+            return Ok(Arc::clone(provider));
+        }
+        let provider = match &table.storage {
+            Storage::Delta { .. } => self.open(table, at).await?.provider().await?,
+            Storage::Files { .. } if at != AsOf::Latest => return Err(self.open(table, at).await.err().unwrap_or_else(|| {
+                EngineError::invalid("external tables have no versions")
+            })),
+            Storage::Files { .. } => files::provider(&FileSource::of(table)?, self.engine.warehouse(), &self.template).await?,
+        };
+        let provider = defaults::with_defaults(table, provider, &self.template)?;
+        self.providers.lock().await.insert(key, Arc::clone(&provider));
+        Ok(provider)
+    }
+
+    /// The plan of a view. `path` names the views being expanded, outermost first.
+    async fn view(self: &Arc<Self>, view: &View, path: &[Name]) -> Result<Arc<dyn TableProvider>> {
+        if path.contains(&view.name) {
+            let names: Vec<String> = path.iter().chain([&view.name]).map(ToString::to_string).collect();
+            return Err(EngineError::invalid(format!("view \"{}\" is defined by itself: {}", view.name, names.join(" -> "))));
+        }
+        if path.len() >= VIEW_DEPTH {
+            return Err(EngineError::invalid(format!("view \"{}\" stands on more than {VIEW_DEPTH} views", view.name)));
+        }
+        let mut inner = path.to_vec();
+        inner.push(view.name.clone());
+        let mut state = self.template.clone();
+        state.config_mut().options_mut().catalog.default_schema = view.name.schema.clone();
+        state.register_catalog_list(Arc::new(Names::inside(Arc::clone(self), inner)));
+        let expand = async {
+            let statement = prepare::prepare(sql::parse_query(&view.sql)?, self, &state).await?;
+            Ok::<_, EngineError>(state.statement_to_plan(statement).await?)
+        };
+        let plan = Box::pin(expand).await.map_err(|error| EngineError {
+            message: format!("view \"{}\" cannot be expanded: {}", view.name, error.message),
+            position: None,
+            ..error
+        })?;
+        Ok(Arc::new(ViewTable::new(named(plan, view)?, Some(view.sql.clone()))))
+    }
+}
+
+/// Gives the columns of a view the names it was created with.
+fn named(plan: LogicalPlan, view: &View) -> Result<LogicalPlan> {
+    let have: Vec<&str> = plan.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    if have.len() != view.columns.len() {
+        // `SELECT *` over a table that has gained a column since.
+        return Ok(plan);
+    }
+    if have.iter().zip(&view.columns).all(|(have, column)| *have == column.name) {
+        return Ok(plan);
+    }
+    let columns: Vec<_> = plan
+        .schema()
+        .columns()
+        .into_iter()
+        .zip(&view.columns)
+        .map(|(column, declared)| datafusion::logical_expr::Expr::Column(column).alias(declared.name.clone()))
+        .collect();
+    Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_travel_in_names() {
+        let check = |at: AsOf| {
+            let name = versioned("sales", &at);
+            assert_eq!(unversioned(&name), ("sales", at));
+        };
+        check(AsOf::Latest);
+        check(AsOf::Version(12));
+        check(AsOf::Timestamp(DateTime::from_timestamp_millis(1_700_000_000_123).unwrap()));
+        assert_eq!(unversioned("a VERSION AS OF x"), ("a VERSION AS OF x", AsOf::Latest));
+    }
+}

@@ -1,0 +1,248 @@
+//! A connection: its settings, its current schema, who it is, and the way to run statements.
+//!
+//! All methods take `&self`; a session may run several statements at once. Each takes the newest catalog when it
+//! starts and sees nothing newer. A statement that fails changes nothing. Dropping a result stream cancels the query.
+//! A session holds no locks and nothing on disk; dropping it forgets its settings.
+//!
+//! Example: `session.execute("SET pareto.rewrite = off")` affects this session only.
+
+mod prepared;
+
+pub use prepared::Prepared;
+
+use crate::context::StatementContext;
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::settings::{self, SETTINGS};
+use crate::sql::{self, Parsed};
+use crate::state::DEFAULT_SCHEMA;
+use crate::dml;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use uuid::Uuid;
+
+/// What a statement gave.
+pub enum Outcome {
+    /// Rows, as they are computed. Dropping the stream cancels the query.
+    Rows(SendableRecordBatchStream),
+    /// So many rows were added, changed or removed.
+    Affected(u64),
+    /// Something was defined, dropped or set.
+    Done,
+}
+
+impl std::fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rows(rows) => f.debug_tuple("Rows").field(&rows.schema()).finish(),
+            Self::Affected(rows) => f.debug_tuple("Affected").field(rows).finish(),
+            Self::Done => f.write_str("Done"),
+        }
+    }
+}
+
+/// One connection.
+pub struct Session {
+    me: Weak<Self>,
+    id: Uuid,
+    engine: Arc<Engine>,
+    values: Mutex<Values>,
+}
+
+/// What `SET` and `USE` change.
+#[derive(Debug, Clone)]
+struct Values {
+    schema: String,
+    user: String,
+    settings: BTreeMap<&'static str, String>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(crate) fn new(engine: Arc<Engine>) -> Arc<Self> {
+        let values = Values { schema: DEFAULT_SCHEMA.to_owned(), user: "pareto".to_owned(), settings: BTreeMap::new() };
+        Arc::new_cyclic(|me| Self { me: Weak::clone(me), id: Uuid::new_v4(), engine, values: Mutex::new(values) })
+    }
+
+    /// Cuts a text into statements at its semicolons; comments and quotes are respected, empty statements dropped.
+    pub fn split(text: &str) -> Result<Vec<String>> {
+        sql::split(text)
+    }
+
+    /// Runs exactly one statement.
+    pub async fn execute(&self, sql: &str) -> Result<Outcome> {
+        let mut running = self.engine.queries().begin(self.id, sql);
+        match Box::pin(self.run(sql)).await {
+            Ok(outcome) => Ok(running.follow(outcome, sql)),
+            Err(error) => {
+                let error = error.locate(sql);
+                running.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn run(&self, sql: &str) -> Result<Outcome> {
+        let parsed = sql::parse(sql)?;
+        let context = self.context().await?;
+        match parsed {
+            Parsed::Own(statement) => statement.run(&context).await,
+            Parsed::Sql(statement) => {
+                let plan = context.plan(*statement).await?;
+                run_plan(&context, plan).await
+            }
+        }
+    }
+
+    /// Plans a statement for running it several times, with `?` or `$n` parameters.
+    pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
+        let session = self.shared()?;
+        Box::pin(Prepared::new(session, sql)).await.map_err(|error| error.locate(sql))
+    }
+
+    /// The columns of a table or view.
+    pub async fn table_schema(&self, schema: &str, table: &str) -> Result<SchemaRef> {
+        let context = self.context().await?;
+        let reference = datafusion::common::TableReference::partial(schema, table);
+        let provider = context.state.schema_for_ref(reference)?.table(table).await?;
+        let provider = provider.ok_or_else(|| EngineError::not_found(format!("table \"{schema}.{table}\" does not exist")))?;
+        Ok(provider.schema())
+    }
+
+    /// Tells sessions apart in `system.queries`.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Every setting with the value in effect.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let mut state = self.engine.base().clone();
+        // Kept values were applied once when they were set; they apply again.
+        let _ = self.configure(&mut state);
+        let mut all: Vec<(String, String)> =
+            SETTINGS.iter().map(|setting| (setting.key.to_owned(), setting.value(state.config_options()))).collect();
+        all.push(("schema".to_owned(), self.schema()));
+        all
+    }
+
+    /// Changes a setting, as `SET key = value` does. The key `schema` changes the current schema.
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        if key.eq_ignore_ascii_case("schema") || key.eq_ignore_ascii_case("search_path") {
+            self.values().schema = value.to_owned();
+            return Ok(());
+        }
+        let setting = settings::find(key)?;
+        let value = setting.normalize(value)?;
+        setting.apply(self.engine.base().clone().config_mut().options_mut(), &value)?;
+        self.values().settings.insert(setting.key, value);
+        Ok(())
+    }
+
+    /// Puts a setting back to its default; all of them for `None`.
+    pub(crate) fn reset(&self, key: Option<&str>) -> Result<()> {
+        match key {
+            None => self.values().settings.clear(),
+            Some(key) if key.eq_ignore_ascii_case("schema") => DEFAULT_SCHEMA.clone_into(&mut self.values().schema),
+            Some(key) => {
+                let setting = settings::find(key)?;
+                self.values().settings.remove(setting.key);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of all functions, ours and DataFusion's.
+    pub fn function_names(&self) -> Vec<String> {
+        let state = self.engine.base();
+        let mut names: BTreeSet<String> = state.scalar_functions().keys().cloned().collect();
+        names.extend(state.aggregate_functions().keys().cloned());
+        names.extend(state.window_functions().keys().cloned());
+        names.extend(state.higher_order_functions().keys().cloned());
+        names.extend(state.table_functions().keys().cloned());
+        names.extend(sql::prepare::FILE_FUNCTIONS.iter().map(|(name, _)| (*name).to_owned()));
+        names.insert("in_segment".to_owned());
+        names.into_iter().collect()
+    }
+
+    /// The current schema.
+    pub(crate) fn schema(&self) -> String {
+        self.values().schema.clone()
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Puts the session's settings into a state.
+    pub(crate) fn configure(&self, state: &mut SessionState) -> Result<()> {
+        let values = self.values().clone();
+        let options = state.config_mut().options_mut();
+        options.catalog.default_schema = values.schema;
+        options.set("pareto.user", &values.user)?;
+        for (key, value) in &values.settings {
+            settings::find(key)?.apply(options, value)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn context(&self) -> Result<StatementContext> {
+        StatementContext::new(self.shared()?).await
+    }
+
+    fn shared(&self) -> Result<Arc<Self>> {
+        self.me.upgrade().ok_or_else(|| EngineError::internal("the session has ended"))
+    }
+
+    fn values(&self) -> std::sync::MutexGuard<'_, Values> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs what DataFusion planned.
+pub(crate) async fn run_plan(context: &StatementContext, plan: LogicalPlan) -> Result<Outcome> {
+    match &plan {
+        LogicalPlan::Dml(statement) => dml::execute(context, statement).await.map(Outcome::Affected),
+        LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),
+        LogicalPlan::Statement(statement) => Err(match statement {
+            PlanStatement::TransactionStart(_) | PlanStatement::TransactionEnd(_) => {
+                EngineError::invalid("transactions over several statements are not supported")
+                    .with_hint("every statement is one atomic commit of its own")
+            }
+            other => unsupported(other.name()),
+        }),
+        LogicalPlan::Copy(_) => Err(unsupported("this form of COPY")),
+        _ => Ok(Outcome::Rows(context.stream(&plan).await?)),
+    }
+}
+
+fn unsupported(what: &str) -> EngineError {
+    EngineError::invalid(format!("{what} is not supported"))
+}
+
+fn ddl_name(statement: &DdlStatement) -> &'static str {
+    match statement {
+        DdlStatement::CreateExternalTable(_) => "this form of CREATE EXTERNAL TABLE",
+        DdlStatement::CreateMemoryTable(_) => "this form of CREATE TABLE",
+        DdlStatement::CreateView(_) => "this form of CREATE VIEW",
+        DdlStatement::CreateCatalogSchema(_) => "this form of CREATE SCHEMA",
+        DdlStatement::CreateCatalog(_) => "CREATE DATABASE",
+        DdlStatement::CreateIndex(_) => "CREATE INDEX",
+        DdlStatement::DropTable(_) | DdlStatement::DropView(_) | DdlStatement::DropCatalogSchema(_) => "this form of DROP",
+        DdlStatement::CreateFunction(_) => "CREATE FUNCTION",
+        DdlStatement::DropFunction(_) => "DROP FUNCTION",
+    }
+}
+
+/// No columns: what a statement without rows has.
+pub(crate) fn no_columns() -> SchemaRef {
+    Arc::new(Schema::empty())
+}

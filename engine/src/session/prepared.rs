@@ -1,0 +1,146 @@
+//! A prepared statement: parsed and checked once, run many times with different parameters.
+//!
+//! Its columns and parameter types are known before it runs. Each run takes the newest catalog and plans again, so that
+//! it sees rows committed since; what is kept is the promise that the statement is valid. A run binds exactly one row.
+//!
+//! Example: `prepare("SELECT * FROM sales WHERE customer_id = ?")`, then `execute(one row with one column)`.
+
+use super::{Outcome, Session, no_columns, run_plan};
+use crate::context::StatementContext;
+use crate::error::{EngineError, Result};
+use crate::sql::{self, Parsed};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as SqlStatement;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A statement ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    session: Arc<Session>,
+    sql: String,
+    /// The tree, when it is DataFusion's statement; ours are parsed again.
+    statement: Option<SqlStatement>,
+    schema: SchemaRef,
+    parameters: SchemaRef,
+    update: bool,
+}
+
+impl Prepared {
+    pub(super) async fn new(session: Arc<Session>, sql: &str) -> Result<Self> {
+        let context = session.context().await?;
+        let (statement, schema, parameters, update) = match sql::parse(sql)? {
+            Parsed::Own(statement) => {
+                let columns = statement.columns();
+                let update = columns.is_none();
+                (None, columns.unwrap_or_else(no_columns), no_columns(), update)
+            }
+            Parsed::Sql(statement) => {
+                let plan = context.plan((*statement).clone()).await?;
+                let update = matches!(plan, LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_));
+                let parameters = parameters_of(&plan)?;
+                let schema = if update { no_columns() } else { output_of(&context, &plan) };
+                (Some(*statement), schema, parameters, update)
+            }
+        };
+        Ok(Self { session, sql: sql.to_owned(), statement, schema, parameters, update })
+    }
+
+    /// The columns of the result; none for updates.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// The parameters in order, named `$1`, `$2`, ..; text where the statement leaves the type open.
+    pub fn parameter_schema(&self) -> SchemaRef {
+        Arc::clone(&self.parameters)
+    }
+
+    /// Whether running it changes something instead of giving rows.
+    pub fn is_update(&self) -> bool {
+        self.update
+    }
+
+    /// The text it was prepared from.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// Runs it with the one row of `parameters`.
+    pub async fn execute(&self, parameters: Option<RecordBatch>) -> Result<Outcome> {
+        let mut running = self.session.engine().queries().begin(self.session.id(), &self.sql);
+        match Box::pin(self.run(parameters)).await {
+            Ok(outcome) => Ok(running.follow(outcome, &self.sql)),
+            Err(error) => {
+                let error = error.locate(&self.sql);
+                running.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn run(&self, parameters: Option<RecordBatch>) -> Result<Outcome> {
+        let context = self.session.context().await?;
+        let given = parameters.as_ref().map_or(0, RecordBatch::num_columns);
+        let wanted = self.parameters.fields().len();
+        if given != wanted {
+            return Err(EngineError::invalid(format!("the statement has {wanted} parameters, {given} were bound")));
+        }
+        let Some(statement) = &self.statement else {
+            return match sql::parse(&self.sql)? {
+                Parsed::Own(statement) => statement.run(&context).await,
+                Parsed::Sql(_) => Err(EngineError::internal("a statement changed its nature")),
+            };
+        };
+        let mut plan = context.plan(statement.clone()).await?;
+        if let Some(row) = parameters.filter(|row| row.num_columns() > 0) {
+            plan = bind(plan, &row, &self.parameters)?;
+        }
+        run_plan(&context, plan).await
+    }
+}
+
+/// The result's columns as they will arrive: after optimisation where that works without parameter values.
+fn output_of(context: &StatementContext, plan: &LogicalPlan) -> SchemaRef {
+    match context.state.optimize(plan) {
+        Ok(plan) => Arc::clone(plan.schema().inner()),
+        Err(_) => Arc::clone(plan.schema().inner()),
+    }
+}
+
+fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
+    let types: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
+    let count = types.keys().filter_map(|name| name.strip_prefix('$')?.parse::<usize>().ok()).max().unwrap_or(0);
+    if count < types.len() {
+        return Err(EngineError::invalid("parameters are numbered from $1 without gaps"));
+    }
+    let fields = (1..=count).map(|number| {
+        let name = format!("${number}");
+        let data_type = types.get(&name).cloned().flatten().unwrap_or(DataType::Utf8);
+        Field::new(name, data_type, true)
+    });
+    Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+}
+
+fn bind(plan: LogicalPlan, row: &RecordBatch, parameters: &SchemaRef) -> Result<LogicalPlan> {
+    if row.num_rows() != 1 {
+        return Err(EngineError::invalid(format!("one row of parameters runs a statement once; {} rows were bound", row.num_rows())));
+    }
+    let known: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
+    let mut values = Vec::with_capacity(row.num_columns());
+    for (column, parameter) in row.columns().iter().zip(parameters.fields()) {
+        let value = ScalarValue::try_from_array(column, 0)?;
+        // A type that the statement leaves open is taken as it was bound.
+        let value = match known.get(parameter.name()) {
+            Some(Some(data_type)) if value.data_type() != *data_type => value.cast_to(data_type).map_err(|_| {
+                EngineError::invalid(format!("parameter {} is {}, but {data_type} is wanted", parameter.name(), value.data_type()))
+            })?,
+            _ => value,
+        };
+        values.push(value);
+    }
+    Ok(plan.with_param_values(ParamValues::from(values))?)
+}

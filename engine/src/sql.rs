@@ -1,0 +1,118 @@
+//! Text to statement.
+//!
+//! A text is cut into tokens, measured against the limits, numbered parameters are given to its `?`, and the first
+//! words decide whose it is: one of ours (the list in `sql/statement.rs`) or DataFusion's. This module never looks a
+//! name up and never runs anything.
+//!
+//! Example: `parse("SHOW TABLES")` becomes a query on `information_schema.tables`; `parse("OPTIMIZE sales")` becomes a
+//! statement of ours; `parse("SELECT 1")` a tree for DataFusion's planner.
+
+mod dialect;
+mod limits;
+pub(crate) mod prepare;
+pub(crate) mod reader;
+pub(crate) mod statement;
+mod text;
+
+pub(crate) use limits::NESTING_LIMIT;
+pub(crate) use statement::Own;
+pub(crate) use text::{split, tokenize};
+
+use crate::error::{EngineError, Result};
+use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
+use dialect::DIALECT;
+use reader::Reader;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// A statement and whose it is.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// For DataFusion's planner.
+    Sql(Box<SqlStatement>),
+    /// Ours.
+    Own(Box<dyn Own>),
+}
+
+/// Parses exactly one statement; a trailing semicolon is allowed.
+pub(crate) fn parse(sql: &str) -> Result<Parsed> {
+    limits::check_bytes(sql)?;
+    let mut tokens = tokenize(sql)?;
+    limits::check_tokens(&tokens)?;
+    number_parameters(&mut tokens)?;
+    if !tokens.iter().any(|token| is_content(&token.token)) {
+        return Err(EngineError::invalid("there is no statement"));
+    }
+    let count = tokens.len();
+    limits::with_stack(count, || match statement::find(&tokens) {
+        Some(parse) => {
+            let mut reader = Reader::new(sql, tokens);
+            let parsed = parse(&mut reader)?;
+            reader.end()?;
+            Ok(parsed)
+        }
+        None => sql_statement(tokens).map(|statement| Parsed::Sql(Box::new(statement))),
+    })
+}
+
+/// Parses a query that we wrote or kept ourselves (a view, a segment, a `SHOW`).
+pub(crate) fn parse_query(sql: &str) -> Result<SqlStatement> {
+    match parse(sql)? {
+        Parsed::Sql(statement) => Ok(*statement),
+        Parsed::Own(_) => Err(EngineError::invalid("expected a query")),
+    }
+}
+
+/// Parses a text for DataFusion, whoever else might want it.
+pub(crate) fn sql_text(sql: &str) -> Result<SqlStatement> {
+    sql_statement(tokenize(sql)?)
+}
+
+/// Parses with DataFusion's parser and our dialect.
+fn sql_statement(tokens: Vec<TokenWithSpan>) -> Result<SqlStatement> {
+    let mut parser = DFParserBuilder::new(tokens)
+        .with_dialect(&DIALECT)
+        // A level of brackets costs the parser up to three levels of its own.
+        .with_recursion_limit(NESTING_LIMIT * 3)
+        .build()?;
+    let mut statements = parser.parse_statements()?;
+    let mut statement = match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) => statement,
+        (Some(_), false) => {
+            return Err(EngineError::invalid("there is more than one statement: send them one at a time"));
+        }
+        (None, _) => return Err(EngineError::invalid("there is no statement")),
+    };
+    balance(&mut statement)?;
+    Ok(statement)
+}
+
+fn balance(statement: &mut SqlStatement) -> Result<()> {
+    match statement {
+        SqlStatement::Statement(inner) => limits::balance(inner.as_mut()),
+        SqlStatement::Explain(explain) => balance(&mut explain.statement),
+        SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_) | SqlStatement::Reset(_) => Ok(()),
+    }
+}
+
+fn is_content(token: &Token) -> bool {
+    !matches!(token, Token::Whitespace(_) | Token::SemiColon | Token::EOF)
+}
+
+/// Gives `?` parameters the numbers that the planner wants: the first is `$1`.
+fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
+    let (mut asked, mut numbered) = (0usize, false);
+    for token in tokens {
+        let Token::Placeholder(text) = &mut token.token else { continue };
+        if text == "?" {
+            asked += 1;
+            *text = format!("${asked}");
+        } else {
+            numbered = true;
+        }
+        if numbered && asked > 0 {
+            let error = EngineError::invalid("parameters are written either as ? or as $1, $2, .., not both");
+            return Err(error.at(token.span.start.line, token.span.start.column));
+        }
+    }
+    Ok(())
+}

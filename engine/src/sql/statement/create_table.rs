@@ -1,0 +1,224 @@
+//! `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (columns and keys) [PARTITIONED BY (..)] [ORDER BY (..)] [WITH (..)]
+//! [COMMENT 'text'] [AS query]`.
+//!
+//! The Delta table is written first and the catalog names it second; when the second step fails the directory is
+//! removed, so that nobody sees half a table. Keys are declared and not enforced. What Delta cannot hold is refused by
+//! name before anything is written.
+//!
+//! Example: `CREATE TABLE sales (sale_id BIGINT PRIMARY KEY, sold_on DATE NOT NULL, amount DECIMAL(10, 2))
+//! PARTITIONED BY (date_trunc('month', sold_on)) ORDER BY (sold_on)`.
+
+mod columns;
+mod keys;
+mod layout;
+mod types;
+
+pub(super) use columns::{ColumnText, column};
+pub(super) use keys::{KeyText, key};
+pub(super) use types::sql_type;
+
+use super::{Own, own};
+use crate::context::StatementContext;
+use crate::dml;
+use crate::error::{EngineError, Result};
+use crate::session::Outcome;
+use crate::sql::Parsed;
+use crate::sql::reader::Reader;
+use async_trait::async_trait;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::sql::parser::Statement as SqlStatement;
+use layout::{Partition, Sort};
+use pareto_catalog::{Catalog, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, Storage, Table};
+use sqlparser::ast::{ObjectName, Query, Statement};
+use sqlparser::tokenizer::Token;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+#[derive(Debug)]
+struct CreateTable {
+    name: ObjectName,
+    replace: bool,
+    if_not_exists: bool,
+    columns: Vec<ColumnText>,
+    keys: Vec<KeyText>,
+    partitions: Vec<Partition>,
+    order: Vec<Sort>,
+    options: BTreeMap<String, String>,
+    comment: Option<String>,
+    query: Option<Box<Query>>,
+}
+
+pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
+    reader.expect("CREATE")?;
+    let replace = reader.word("OR REPLACE");
+    reader.expect("TABLE")?;
+    let if_not_exists = reader.word("IF NOT EXISTS");
+    if replace && if_not_exists {
+        return Err(EngineError::invalid("OR REPLACE and IF NOT EXISTS contradict each other"));
+    }
+    let mut create = CreateTable {
+        name: reader.name()?,
+        replace,
+        if_not_exists,
+        columns: Vec::new(),
+        keys: Vec::new(),
+        partitions: Vec::new(),
+        order: Vec::new(),
+        options: BTreeMap::new(),
+        comment: None,
+        query: None,
+    };
+    if reader.peek_mark(&Token::LParen) {
+        reader.list(|reader| {
+            match key(reader)? {
+                Some(key) => create.keys.push(key),
+                None => create.columns.push(column(reader, &mut create.keys)?),
+            }
+            Ok(())
+        })?;
+    }
+    while !reader.at_end() {
+        if reader.word("PARTITIONED BY") {
+            create.partitions = reader.list(layout::partition)?;
+        } else if reader.word("ORDER BY") || reader.word("WITH ORDER") {
+            create.order = reader.list(layout::sort)?;
+        } else if reader.word("WITH") || reader.word("OPTIONS") {
+            create.options.extend(reader.options()?);
+        } else if reader.word("COMMENT") {
+            create.comment = Some(reader.string()?);
+        } else if reader.word("AS") {
+            create.query = Some(reader.query()?);
+        } else {
+            return reader.unexpected("PARTITIONED BY, ORDER BY, WITH, COMMENT, AS or the end of the statement");
+        }
+    }
+    if create.columns.is_empty() && create.query.is_none() {
+        return Err(EngineError::invalid("CREATE TABLE needs columns or AS with a query"));
+    }
+    own(create)
+}
+
+#[async_trait]
+impl Own for CreateTable {
+    async fn run(&self, context: &StatementContext) -> Result<Outcome> {
+        let written = context.name(&self.name)?;
+        let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
+        if vacancy(&context.catalog, &name, self.replace, self.if_not_exists)?.is_none() {
+            return Ok(Outcome::Done);
+        }
+        let input = match &self.query {
+            Some(query) => Some(self.input(context, query).await?),
+            None => None,
+        };
+        let table = self.table(context, name, input.as_ref())?;
+        match input {
+            Some(input) => {
+                let rows = dml::create_table_as(context, table, input, self.replace, self.if_not_exists).await?;
+                Ok(Outcome::Affected(rows))
+            }
+            None => {
+                add(context, table, self.replace, self.if_not_exists).await?;
+                Ok(Outcome::Done)
+            }
+        }
+    }
+}
+
+impl CreateTable {
+    /// The query of `AS`, with the declared columns' names and types when there are any.
+    async fn input(&self, context: &StatementContext, query: &Query) -> Result<LogicalPlan> {
+        let statement = SqlStatement::Statement(Box::new(Statement::Query(Box::new(query.clone()))));
+        let plan = context.plan(statement).await?;
+        if self.columns.is_empty() {
+            return Ok(plan);
+        }
+        let have = plan.schema().columns();
+        if have.len() != self.columns.len() {
+            return Err(EngineError::invalid(format!(
+                "the query gives {} columns, but {} are declared",
+                have.len(),
+                self.columns.len()
+            )));
+        }
+        let mut projected = Vec::with_capacity(have.len());
+        for (column, declared) in have.into_iter().zip(&self.columns) {
+            projected.push(cast(Expr::Column(column), declared.data_type(context)?).alias(declared.name.clone()));
+        }
+        Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
+    }
+
+    fn table(&self, context: &StatementContext, name: Name, input: Option<&LogicalPlan>) -> Result<Table> {
+        let columns = match input {
+            Some(input) if self.columns.is_empty() => columns::of_plan(input)?,
+            _ => self.columns.iter().map(|column| column.resolve(context)).collect::<Result<Vec<Column>>>()?,
+        };
+        columns::refuse_twins(&columns)?;
+        let mut table = Table {
+            id: Uuid::nil(),
+            name,
+            columns,
+            storage: Storage::Delta { location: String::new(), managed: true },
+            partitioning: Vec::new(),
+            order: Vec::new(),
+            constraints: Vec::new(),
+            options: self.options.clone(),
+            comment: self.comment.clone(),
+            created_at_ms: 0,
+        };
+        table.partitioning = self.partitions.iter().map(|term| term.resolve(&table)).collect::<Result<_>>()?;
+        table.order = self.order.iter().map(|term| term.resolve(&table)).collect::<Result<_>>()?;
+        for key in &self.keys {
+            let constraint = key.resolve(context, &table)?;
+            keys::not_null(&mut table, &constraint);
+            table.constraints.push(constraint);
+        }
+        Ok(table)
+    }
+}
+
+/// Whether the name may be taken: `None` when it is taken and should be left alone, otherwise what stands there now.
+pub(super) fn vacancy(catalog: &Catalog, name: &Name, replace: bool, if_not_exists: bool) -> Result<Option<Option<Table>>, CatalogError> {
+    if let Ok(view) = catalog.view(name) {
+        return Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("\"{}\" already exists as a view", view.name))
+            .with_hint("DROP VIEW removes it"));
+    }
+    match catalog.table(name) {
+        Err(_) => Ok(Some(None)),
+        Ok(_) if if_not_exists => Ok(None),
+        Ok(table) if replace => Ok(Some(Some(table.clone()))),
+        Ok(table) => Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("table \"{}\" already exists", table.name))
+            .with_hint("CREATE TABLE IF NOT EXISTS leaves it as it is, CREATE OR REPLACE TABLE replaces it")),
+    }
+}
+
+/// Makes an empty table and tells the catalog.
+async fn add(context: &StatementContext, table: Table, replace: bool, if_not_exists: bool) -> Result<()> {
+    let warehouse = context.engine.warehouse();
+    let table = warehouse.place_table(table);
+    warehouse.create_table(&table, None).await?;
+    let changed = enter(context, &table, replace, if_not_exists).await;
+    if !matches!(&changed, Ok(true)) {
+        super::drop_relation::remove_files(context, &table).await;
+    }
+    changed.map(|_| ())
+}
+
+/// Puts a table into the catalog, in place of another when that is asked. False when it was left as it is.
+pub(super) async fn enter(context: &StatementContext, table: &Table, replace: bool, if_not_exists: bool) -> Result<bool> {
+    let warehouse = context.engine.warehouse();
+    let catalog = warehouse
+        .change(|catalog| {
+            catalog.schema(&table.name.schema)?;
+            Ok(match vacancy(catalog, &table.name, replace, if_not_exists)? {
+                None => Vec::new(),
+                Some(None) => vec![Change::Put(Entry::Table(table.clone()))],
+                Some(Some(old)) => vec![Change::Drop(EntryKey::Table(old.name)), Change::Put(Entry::Table(table.clone()))],
+            })
+        })
+        .await?;
+    let entered = catalog.table(&table.name).is_ok_and(|known| known.id == table.id);
+    if let (true, Ok(old)) = (entered, context.catalog.table(&table.name)) {
+        super::drop_relation::remove_files(context, old).await;
+    }
+    Ok(entered)
+}

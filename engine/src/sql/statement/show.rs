@@ -1,0 +1,182 @@
+//! `SHOW TABLES | VIEWS | SCHEMAS | COLUMNS FROM t | FUNCTIONS | JOBS | SEGMENTS | ALL | CREATE TABLE t | key`.
+//!
+//! Each is a query over `information_schema` or `system` under another name, so that its result can be had by `SELECT`
+//! as well. `[FROM | IN s]` and `[LIKE 'pattern']` narrow the lists.
+//!
+//! Example: `SHOW TABLES FROM retail LIKE 's%'`.
+
+use super::{Own, own, rewritten};
+use crate::answer::{Answer, Kind, Shape, schema_of, text};
+use crate::context::{StatementContext, literal, quote, short};
+use crate::error::{EngineError, Result};
+use crate::session::Outcome;
+use crate::settings;
+use crate::sql::Parsed;
+use crate::sql::reader::{Reader, parts};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use pareto_catalog::{ConstraintKind, Storage, Table};
+use sqlparser::ast::ObjectName;
+use std::fmt::Write;
+
+pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
+    reader.expect("SHOW")?;
+    reader.word("EXTENDED");
+    reader.word("FULL");
+    if reader.word("TABLES") {
+        return rewritten(&relations(reader, "")?);
+    }
+    if reader.word("VIEWS") {
+        return rewritten(&relations(reader, " AND table_type = 'VIEW'")?);
+    }
+    if reader.word("SCHEMAS") || reader.word("DATABASES") {
+        let like = like(reader, "schema_name")?;
+        return rewritten(&format!("SELECT schema_name FROM information_schema.schemata WHERE true{like} ORDER BY schema_name"));
+    }
+    if reader.word("COLUMNS") || reader.word("FIELDS") {
+        return columns(reader);
+    }
+    if reader.word("FUNCTIONS") {
+        let like = like(reader, "routine_name")?;
+        return rewritten(&format!(
+            "SELECT routine_name AS name, lower(function_type) AS kind, max(syntax_example) AS syntax, max(description) AS description \
+             FROM information_schema.routines WHERE true{like} GROUP BY routine_name, function_type ORDER BY routine_name, function_type"
+        ));
+    }
+    if reader.word("JOBS") {
+        return rewritten("SELECT * FROM system.jobs ORDER BY started_at");
+    }
+    if reader.word("SEGMENTS") {
+        return rewritten("SELECT segment_name, members, refreshed_at FROM system.segments ORDER BY segment_name");
+    }
+    if reader.word("CREATE TABLE") || reader.word("CREATE VIEW") {
+        return own(ShowCreate(reader.name()?));
+    }
+    if reader.word("ALL") {
+        return rewritten("SELECT name, value, description FROM system.settings ORDER BY name");
+    }
+    let key = if reader.word("TIME ZONE") { "time_zone".to_owned() } else { parts(&reader.name()?).join(".") };
+    let key = match key.as_str() {
+        "schema" | "search_path" => "schema",
+        _ => match settings::find(&key) {
+            Ok(setting) => setting.key,
+            Err(error) => return Err(what(&key).unwrap_or(error)),
+        },
+    };
+    rewritten(&format!("SELECT name, value FROM system.settings WHERE name = {}", literal(key)))
+}
+
+/// A misspelt list is more likely than a setting without a dot.
+fn what(key: &str) -> Option<EngineError> {
+    if key.contains('.') {
+        return None;
+    }
+    let known = ["tables", "views", "schemas", "columns", "functions", "jobs", "segments", "all"];
+    let error = EngineError::invalid(format!("SHOW knows no \"{key}\""));
+    let near = error.with_nearest(key, known);
+    near.hint.is_some().then_some(near)
+}
+
+fn relations(reader: &mut Reader<'_>, condition: &str) -> Result<String> {
+    let schema = match reader.word("FROM") || reader.word("IN") {
+        true => format!("table_schema = {}", literal(&parts(&reader.name()?).pop().unwrap_or_default())),
+        false => "table_schema NOT IN ('information_schema', 'system')".to_owned(),
+    };
+    let like = like(reader, "table_name")?;
+    Ok(format!(
+        "SELECT table_schema, table_name, table_type FROM information_schema.tables \
+         WHERE {schema}{condition}{like} ORDER BY table_schema, table_name"
+    ))
+}
+
+fn like(reader: &mut Reader<'_>, column: &str) -> Result<String> {
+    let operator = if reader.word("ILIKE") {
+        "ILIKE"
+    } else if reader.word("LIKE") {
+        "LIKE"
+    } else {
+        return Ok(String::new());
+    };
+    Ok(format!(" AND {column} {operator} {}", literal(&reader.string()?)))
+}
+
+fn columns(reader: &mut Reader<'_>) -> Result<Parsed> {
+    if !reader.word("FROM") && !reader.word("IN") {
+        return reader.unexpected("FROM");
+    }
+    let table = reader.name()?;
+    own(super::describe::Describe::new(table))
+}
+
+/// `SHOW CREATE TABLE t`: a statement that makes the same table.
+#[derive(Debug)]
+struct ShowCreate(ObjectName);
+
+const SHAPE: Shape = &[("name", Kind::Text), ("statement", Kind::Text)];
+
+#[async_trait]
+impl Own for ShowCreate {
+    fn columns(&self) -> Option<SchemaRef> {
+        Some(schema_of(SHAPE))
+    }
+
+    async fn run(&self, context: &StatementContext) -> Result<Outcome> {
+        let name = context.name(&self.0)?;
+        let statement = match context.catalog.view(&name) {
+            Ok(view) => format!("CREATE VIEW {} AS {}", short(&view.name), view.sql),
+            Err(_) => create(context.table(&self.0)?),
+        };
+        let mut answer = Answer::new(SHAPE);
+        answer.push([text(short(&name)), text(statement)]);
+        answer.outcome()
+    }
+}
+
+fn create(table: &Table) -> String {
+    let list = |columns: &[String]| columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
+    let mut lines: Vec<String> = Vec::new();
+    for column in &table.columns {
+        let mut line = format!("{} {}", quote(&column.name), super::create_table::sql_type(&column.data_type));
+        if !column.nullable {
+            line.push_str(" NOT NULL");
+        }
+        if let Some(default) = &column.default {
+            let _ = write!(line, " DEFAULT {default}");
+        }
+        lines.push(line);
+    }
+    for constraint in &table.constraints {
+        let kind = match &constraint.kind {
+            ConstraintKind::PrimaryKey => format!("PRIMARY KEY ({})", list(&constraint.columns)),
+            ConstraintKind::Unique => format!("UNIQUE ({})", list(&constraint.columns)),
+            ConstraintKind::ForeignKey { table, columns } => {
+                format!("FOREIGN KEY ({}) REFERENCES {} ({})", list(&constraint.columns), short(table), list(columns))
+            }
+        };
+        lines.push(format!("CONSTRAINT {} {kind} NOT ENFORCED{}", quote(&constraint.name), if constraint.rely { " RELY" } else { "" }));
+    }
+    let mut sql = match &table.storage {
+        Storage::Delta { .. } => format!("CREATE TABLE {} (\n  {}\n)", short(&table.name), lines.join(",\n  ")),
+        Storage::Files { format, url, .. } => format!(
+            "CREATE EXTERNAL TABLE {} (\n  {}\n) STORED AS {} LOCATION {}",
+            short(&table.name),
+            lines.join(",\n  "),
+            crate::relations::files::name(*format),
+            literal(url)
+        ),
+    };
+    if !table.partitioning.is_empty() {
+        let terms: Vec<String> = table.partitioning.iter().map(ToString::to_string).collect();
+        let _ = write!(sql, " PARTITIONED BY ({})", terms.join(", "));
+    }
+    if !table.order.is_empty() {
+        let terms: Vec<String> =
+            table.order.iter().map(|term| format!("{}{}", quote(&term.column), if term.descending { " DESC" } else { "" })).collect();
+        let _ = write!(sql, " ORDER BY ({})", terms.join(", "));
+    }
+    if !table.options.is_empty() {
+        let options: Vec<String> = table.options.iter().map(|(key, value)| format!("{key} = {}", literal(value))).collect();
+        let _ = write!(sql, " WITH ({})", options.join(", "));
+    }
+    sql
+}

@@ -1,0 +1,59 @@
+//! `VACUUM t [RETAIN n HOURS] [DRY RUN]`: removes files that no version within the retention needs.
+//!
+//! Also the files that a crash left behind. Older versions than the retention can then no longer be read. With `DRY RUN`
+//! the files are only named. The default retention is the table's own, seven days.
+//!
+//! Example: `VACUUM sales RETAIN 24 HOURS DRY RUN`.
+
+use super::{Own, own};
+use crate::answer::{Answer, Kind, Shape, schema_of, text};
+use crate::context::StatementContext;
+use crate::error::{EngineError, Result};
+use crate::session::Outcome;
+use crate::sql::Parsed;
+use crate::sql::reader::Reader;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use sqlparser::ast::ObjectName;
+
+#[derive(Debug)]
+struct VacuumTable {
+    table: ObjectName,
+    retain_hours: Option<u32>,
+    dry_run: bool,
+}
+
+const SHAPE: Shape = &[("path", Kind::Text), ("action", Kind::Text)];
+
+pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
+    reader.expect("VACUUM")?;
+    reader.word("TABLE");
+    let table = reader.name()?;
+    let retain_hours = if reader.word("RETAIN") {
+        let hours = reader.number()?;
+        reader.expect("HOURS")?;
+        Some(u32::try_from(hours).map_err(|_| EngineError::invalid(format!("RETAIN {hours} HOURS is too long")))?)
+    } else {
+        None
+    };
+    let dry_run = reader.word("DRY RUN");
+    own(VacuumTable { table, retain_hours, dry_run })
+}
+
+#[async_trait]
+impl Own for VacuumTable {
+    fn columns(&self) -> Option<SchemaRef> {
+        Some(schema_of(SHAPE))
+    }
+
+    async fn run(&self, context: &StatementContext) -> Result<Outcome> {
+        let name = context.table(&self.table)?.name.clone();
+        let vacuumed = context.table_version(&name).await?.vacuum(self.retain_hours, self.dry_run).await?;
+        let action = if vacuumed.dry_run { "would remove" } else { "removed" };
+        let mut answer = Answer::new(SHAPE);
+        for path in vacuumed.files {
+            answer.push([text(path), text(action)]);
+        }
+        answer.outcome()
+    }
+}

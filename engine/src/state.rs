@@ -1,0 +1,65 @@
+//! The one place where a DataFusion session is built.
+//!
+//! Every plan, here or on a worker, is made with the same functions, rules and settings because all of them come from
+//! [`base`]. A statement then clones it and puts its own names and settings in; nothing else may call the builder.
+//!
+//! The values that differ from DataFusion's defaults, and why:
+//!
+//! | Setting | Value | Why |
+//! |---|---|---|
+//! | perfect hash join density / small build | 0.02 / 1 M | a dimension filtered to one value in fifty keeps the dense array |
+//! | single-partition build side | 128 MB, 5 M rows | dimensions are built once; the fact is never shuffled |
+//! | IN list that still prunes files | 200 | join filters of up to 150 values prune; the default stops at 20 |
+//! | window top-n | on | top customers per segment |
+//! | spill compression | lz4 | disk is slower than lz4 |
+//! | information schema of DataFusion | off | ours is complete |
+//! | spans | on | errors point at the column |
+
+use crate::error::Result;
+use crate::settings::ParetoOptions;
+use datafusion::common::config::SpillCompression;
+use datafusion::execution::config::SessionConfig;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// The name of the one catalog.
+pub(crate) const CATALOG: &str = "pareto";
+/// The schema every warehouse has.
+pub(crate) const DEFAULT_SCHEMA: &str = "public";
+
+/// The state all statements start from.
+pub(crate) fn base(runtime: Arc<RuntimeEnv>, threads: Option<NonZeroUsize>) -> Result<SessionState> {
+    let mut state = SessionStateBuilder::new()
+        .with_config(config(threads))
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build();
+    pareto_udfs::install(&mut state)?;
+    crate::functions::install(&mut state)?;
+    Ok(state)
+}
+
+fn config(threads: Option<NonZeroUsize>) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    if let Some(threads) = threads {
+        config = config.with_target_partitions(threads.get());
+    }
+    let options = config.options_mut();
+    options.execution.perfect_hash_join_min_key_density = 0.02;
+    options.execution.perfect_hash_join_small_build_threshold = 1 << 20;
+    options.execution.parquet.max_in_list_size = 200;
+    options.execution.spill_compression = SpillCompression::Lz4Frame;
+    options.execution.split_file_groups_by_statistics = true;
+    options.optimizer.hash_join_single_partition_threshold = 128 << 20;
+    options.optimizer.hash_join_single_partition_threshold_rows = 5_000_000;
+    options.optimizer.enable_window_topn = true;
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.extensions.insert(ParetoOptions::default());
+    config
+}
