@@ -39,6 +39,8 @@ mod concentration;
 mod decile;
 mod distribution;
 mod function;
+#[cfg(test)]
+mod invariance;
 mod manual;
 mod ranking;
 mod rfm;

@@ -47,13 +47,19 @@ pub(crate) fn rows(sql: &str) -> Vec<String> {
     show(&wait(run(&context, sql)).unwrap_or_else(|error| panic!("{sql}\n{error}")))
 }
 
-/// The rows of the answer over a table `t` split into batches and partitions.
-pub(crate) fn rows_over(parts: Vec<Vec<RecordBatch>>, batch_size: usize, sql: &str) -> Vec<String> {
+/// The rows of the answer over a table `t` split into batches and partitions, or the message.
+pub(crate) fn rows_over(
+    parts: Vec<Vec<RecordBatch>>,
+    batch_size: usize,
+    sql: &str,
+) -> std::result::Result<Vec<String>, String> {
     let context = session(batch_size, parts.len());
     let schema = parts[0][0].schema();
     let table = MemTable::try_new(schema, parts).unwrap();
     context.register_table("t", Arc::new(table)).unwrap();
-    show(&wait(run(&context, sql)).unwrap_or_else(|error| panic!("{sql}\n{error}")))
+    wait(run(&context, sql))
+        .map(|batches| show(&batches))
+        .map_err(|error| error.find_root().strip_backtrace())
 }
 
 /// The message of a statement that must fail while it is planned.
