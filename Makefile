@@ -16,6 +16,9 @@ export PARETO_WEED ?= $(VENV)/bin/weed
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTHONPATH := $(CURDIR)/testdata
 
+# Always the whole workspace, never one package of it: a package alone asks for other features of the
+# dependencies, and most of them would be compiled a second time.
+
 .NOTPARALLEL:
 .PHONY: help test check tools rust-tools python fmt lint units clients bench deny python-lock
 
@@ -56,12 +59,13 @@ units: python
 
 ## make clients      the Python clients against the built binary
 clients: python
-	cargo build --release -p pareto-server
+	cargo build --release --workspace --bins
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider server/tests/clients
 
 ## make bench        the benches, side by side with peers; BENCH="arguments for them"
 bench: python
-	cargo run --release -p pareto-benches -- $(BENCH)
+	cargo build --release --workspace --bins
+	$(CARGO_TARGET_DIR)/release/pareto-benches $(BENCH)
 
 ## make deny         licences, advisories and banned crates (needs cargo-deny)
 deny:
