@@ -25,6 +25,7 @@ pub(crate) mod metadata;
 pub(crate) mod prepared;
 pub(crate) mod session_options;
 pub(crate) mod sessions;
+pub(crate) mod spool;
 pub(crate) mod statement;
 pub(crate) mod stream;
 pub(crate) mod upload;

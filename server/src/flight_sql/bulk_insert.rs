@@ -1,11 +1,14 @@
 //! Many rows bound to one `INSERT .. VALUES (?, ?)`: one statement, one commit.
 //!
-//! Drivers bind a batch of rows to an INSERT of one row. Run row by row that would be a commit each; instead the one
-//! row of placeholders is written out once per bound row and the whole is run as a single statement:
+//! Drivers bind a batch of rows to an INSERT of one row. Run row by row that would be a commit each; instead the row
+//! of placeholders becomes all rows at once, written out while they are few and read from a file when they are many:
 //!
 //! ```text
-//! INSERT INTO t VALUES (?, upper(?))   with 3 rows
-//! INSERT INTO t VALUES ($1, upper($2)), ($3, upper($4)), ($5, upper($6))
+//! INSERT INTO t VALUES (?, upper(?))      bound to 2 rows
+//! INSERT INTO t VALUES ($1, upper($2)), ($3, upper($4))
+//!
+//! INSERT INTO t VALUES (?, upper(?))      bound to 100,000 rows
+//! INSERT INTO t SELECT "p1", upper("p2") FROM read_parquet('..')
 //! ```
 //!
 //! It never touches a statement it does not fully understand: those run row by row, with the same result.
@@ -14,20 +17,22 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::sql::sqlparser::ast::{
     Expr, SetExpr, Statement, Value, Values, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use futures::stream;
 use tonic::Status;
 
 use super::sessions::Caller;
-use super::{statement, upload};
+use super::spool::Spool;
+use super::{statement, upload, wire};
 use crate::status::{from_engine, internal};
 
-/// So many placeholders are planned at once; more rows than fit are several statements.
-const MAX_PLACEHOLDERS: usize = 16_384;
+/// Up to so many values are planned as placeholders, which costs less than a file.
+const FEW_VALUES: usize = 1_024;
 
 /// Runs the rows in bulk and counts them; `None` when the statement is not a plain INSERT of one row of values.
 pub(crate) async fn run(
@@ -41,12 +46,20 @@ pub(crate) async fn run(
         return Ok(None);
     }
     let Some(template) = Template::parse(sql, width) else { return Ok(None) };
+    let has_union = parameters
+        .iter()
+        .flat_map(RecordBatch::columns)
+        .any(|c| matches!(c.data_type(), DataType::Union(_, _)));
+    if rows * width > FEW_VALUES && !has_union {
+        return run_file(caller, &template, parameters).await.map(Some);
+    }
+    // Values of a union differ in type from row to row and have no place in a file.
     let mut total = 0;
     let mut waiting = Vec::new();
     for batch in parameters {
         for index in 0..batch.num_rows() {
             waiting.push(upload::row(batch, index)?);
-            if (waiting.len() + 1) * width > MAX_PLACEHOLDERS {
+            if (waiting.len() + 1) * width > FEW_VALUES {
                 total += run_rows(caller, &template, std::mem::take(&mut waiting)).await?;
             }
         }
@@ -55,6 +68,32 @@ pub(crate) async fn run(
         total += run_rows(caller, &template, waiting).await?;
     }
     Ok(Some(total))
+}
+
+/// The rows as a file, its columns named as [`Template::read`] expects them.
+async fn run_file(
+    caller: &Caller,
+    template: &Template,
+    parameters: &[RecordBatch],
+) -> Result<i64, Status> {
+    let Some(first) = parameters.first() else { return Ok(0) };
+    let fields = first.schema().fields().iter().enumerate();
+    let fields: Vec<Field> = fields
+        .map(|(index, field)| Field::new(column(index + 1), field.data_type().clone(), true))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let batches = parameters.iter().map(|batch| wire::batch(batch, &schema)).collect::<Vec<_>>();
+    let spool = Spool::write(&schema, stream::iter(batches)).await?;
+    let sql = template
+        .read(&spool.relation())
+        .ok_or_else(|| internal("inserting rows", "the statement is not one"))?;
+    let outcome = caller.session.execute(&sql).await.map_err(|error| from_engine(&error))?;
+    Ok(statement::finish(outcome).await?.unwrap_or_default())
+}
+
+/// The name under which the file holds a parameter.
+fn column(number: usize) -> String {
+    format!("p{number}")
 }
 
 async fn run_rows(
@@ -131,6 +170,35 @@ impl Template {
         }
         insert.to_string()
     }
+
+    /// The statement with its values taken from the columns of a relation.
+    fn read(&self, relation: &str) -> Option<String> {
+        let mut row = self.row.clone();
+        name_columns(&mut row);
+        let row: Vec<String> = row.iter().map(ToString::to_string).collect();
+        let select = format!("SELECT {} FROM {relation}", row.join(", "));
+        let Statement::Query(query) = Parser::parse_sql(&GenericDialect {}, &select).ok()?.pop()?
+        else {
+            return None;
+        };
+        let mut statement = self.insert.clone();
+        let Statement::Insert(insert) = &mut statement else { return None };
+        insert.source = Some(query);
+        Some(statement.to_string())
+    }
+}
+
+/// Replaces every placeholder by the column of the file that holds its values.
+fn name_columns(row: &mut Vec<Expr>) {
+    let _: ControlFlow<()> = visit_expressions_mut(row, |expression| {
+        if let Expr::Value(value) = expression
+            && let Value::Placeholder(name) = &value.value
+            && let Some(number) = name.strip_prefix('$').and_then(|digits| digits.parse().ok())
+        {
+            *expression = Expr::Identifier(Ident::with_quote('"', column(number)));
+        }
+        ControlFlow::Continue(())
+    });
 }
 
 /// The VALUES of an INSERT that has nothing else.
@@ -207,6 +275,15 @@ mod tests {
             "INSERT INTO t VALUES (1, ? + 1, NULL)",
             1,
             Some("INSERT INTO t VALUES (1, $1 + 1, NULL), (1, $2 + 1, NULL)"),
+        );
+    }
+
+    #[test]
+    fn many_rows_are_read_from_a_file() {
+        let template = Template::parse("INSERT INTO t (b, a) VALUES (upper(?), ? + 1)", 2).unwrap();
+        assert_eq!(
+            template.read("read_parquet('x')").unwrap(),
+            "INSERT INTO t (b, a) SELECT upper(\"p1\"), \"p2\" + 1 FROM read_parquet('x')"
         );
     }
 

@@ -8,22 +8,23 @@
 //! create_append    INSERT INTO                 CREATE TABLE .. AS
 //! ```
 //!
-//! The upload is first written to a file of its own ([`spool`]) and then taken in by one statement, so it is one commit:
+//! The upload is first written to a file of its own ([`Spool`]) and then taken in by one statement, so it is one commit:
 //! a client that breaks off leaves the table as it was. Columns go by name; those that are not sent are NULL or
 //! default. The memory used does not grow with the upload. Nothing is ever ingested into a table half.
 
-mod spool;
-
+use arrow::datatypes::SchemaRef;
+use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::sql::{CommandStatementIngest, TableExistsOption, TableNotExistOption};
+use futures::{StreamExt, TryStreamExt, stream};
 use pareto_engine::ErrorKind;
 use tonic::Status;
 
-use self::spool::Spool;
 use super::session_options::CATALOG;
 use super::sessions::Caller;
+use super::spool::Spool;
 use super::statement;
 use super::upload::Upload;
-use crate::status::{from_engine, invalid, unimplemented};
+use crate::status::{from_engine, from_flight, invalid, unimplemented};
 
 /// Takes the rows in and counts them.
 pub(crate) async fn ingest(
@@ -51,10 +52,20 @@ pub(crate) async fn ingest(
     let table = Target { schema: schema(caller, &command), table: command.table.clone() };
     // What cannot work is refused before the upload is read.
     let write = plan(caller, &command, &table).await?;
-    let spool = Spool::write(upload).await?;
+    let spool = receive(upload).await?;
     let sql = write.sql(&table, &spool);
     caller.session.execute(&sql).await.map_err(|error| from_engine(&error))?;
     Ok(i64::try_from(spool.rows()).unwrap_or(i64::MAX))
+}
+
+/// Writes the upload down. Its schema comes before its first batch, and alone when there is none.
+async fn receive(upload: Upload) -> Result<Spool, Status> {
+    let mut batches = FlightRecordBatchStream::new_from_flight_data(upload);
+    let first = batches.try_next().await.map_err(from_flight)?;
+    let missing = || invalid("the upload has no schema\n  hint: send one even for no rows");
+    let schema = SchemaRef::clone(batches.schema().ok_or_else(missing)?);
+    let batches = stream::iter(first.map(Ok)).chain(batches.map_err(from_flight));
+    Spool::write(&schema, batches).await
 }
 
 /// Where the rows go.

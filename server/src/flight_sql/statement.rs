@@ -221,7 +221,7 @@ async fn run_once(prepared: &Prepared, row: Option<RecordBatch>) -> Result<Rows,
 }
 
 /// Brings an update to its end. One that returns rows anyway is drained, so that it really ran.
-async fn finish(outcome: Outcome) -> Result<Option<i64>, Status> {
+pub(crate) async fn finish(outcome: Outcome) -> Result<Option<i64>, Status> {
     match outcome {
         Outcome::Affected(count) => Ok(Some(i64::try_from(count).unwrap_or(i64::MAX))),
         Outcome::Done => Ok(None),

@@ -1,16 +1,19 @@
-//! An upload on its way into a table: a Parquet file in the system's temporary directory, gone when it is dropped.
+//! Rows on their way into a table: a Parquet file in the system's temporary directory, gone when it is dropped.
 //!
 //! Rows are encoded by a thread of their own, two batches behind the network at most. The file is cheap rather than
 //! small: no dictionaries, no statistics, LZ4; it is read once. Only this process' user can read it.
+//!
+//! ```text
+//! batches ──> Spool ──> SELECT "id", "name" FROM read_parquet('/tmp/pareto-ingest-4f1c..parquet')
+//! ```
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use arrow_flight::decode::FlightRecordBatchStream;
-use futures::TryStreamExt;
+use arrow::datatypes::{Schema, SchemaRef};
+use futures::{Stream, TryStreamExt};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
@@ -19,46 +22,41 @@ use tokio::sync::mpsc;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::super::upload::Upload;
-use super::super::wire;
-use crate::status::{from_flight, internal, invalid};
+use super::wire;
+use crate::status::{internal, invalid};
 
 /// Batches that wait for the disk.
 const WAITING: usize = 2;
 
 /// A finished file of rows.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(crate) struct Spool {
     path: Temporary,
     schema: SchemaRef,
     rows: u64,
 }
 
 impl Spool {
-    /// Reads an upload to its end.
-    pub(super) async fn write(upload: Upload) -> Result<Self, Status> {
-        let mut upload = FlightRecordBatchStream::new_from_flight_data(upload);
-        let first = upload.try_next().await.map_err(from_flight)?;
-        let sent = upload.schema().ok_or_else(|| {
-            invalid("the upload has no schema\n  hint: send one even for no rows")
-        })?;
-        let schema = wire::schema(sent);
+    /// Writes batches of this schema, in wire types, until there are no more.
+    pub(crate) async fn write(
+        schema: &Schema,
+        batches: impl Stream<Item = Result<RecordBatch, Status>> + Send,
+    ) -> Result<Self, Status> {
+        let schema = wire::schema(schema);
         check_columns(&schema)?;
         let path = Temporary::new();
         let file = path.create().map_err(|source| disk(&ParquetError::from(source)))?;
         let (sender, receiver) = mpsc::channel(WAITING);
-        let written_schema = SchemaRef::clone(&schema);
-        let writing =
-            tokio::task::spawn_blocking(move || write_file(file, written_schema, receiver));
-        let mut next = first;
+        let file_schema = SchemaRef::clone(&schema);
+        let writing = tokio::task::spawn_blocking(move || write_file(file, file_schema, receiver));
+        let mut batches = std::pin::pin!(batches);
         let mut rows = 0;
-        while let Some(batch) = next {
+        while let Some(batch) = batches.try_next().await? {
             rows += u64::try_from(batch.num_rows()).unwrap_or_default();
             // The writer stops receiving when it failed; it says why below.
             if sender.send(wire::batch(&batch, &schema)?).await.is_err() {
                 break;
             }
-            next = upload.try_next().await.map_err(from_flight)?;
         }
         drop(sender);
         writing
@@ -68,16 +66,16 @@ impl Spool {
         Ok(Self { path, schema, rows })
     }
 
-    /// The file, for `read_parquet`.
-    pub(super) fn path(&self) -> String {
-        self.path.0.to_string_lossy().into_owned()
+    /// The file as a relation of SQL.
+    pub(crate) fn relation(&self) -> String {
+        format!("read_parquet('{}')", self.path.0.to_string_lossy().replace('\'', "''"))
     }
 
-    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
         self.schema.fields().iter().map(|field| field.name().as_str())
     }
 
-    pub(super) const fn rows(&self) -> u64 {
+    pub(crate) const fn rows(&self) -> u64 {
         self.rows
     }
 }
