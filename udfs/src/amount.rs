@@ -98,7 +98,7 @@ impl Precise {
     /// `high + low` as the nearest pair, the larger part first.
     fn settle(high: f64, low: f64) -> Option<Self> {
         let sum = high + low;
-        sum.is_finite().then(|| Self { high: sum, low: low - (sum - high) })
+        sum.is_finite().then_some(Self { high: sum, low: low - (sum - high) })
     }
 }
 

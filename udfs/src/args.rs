@@ -88,6 +88,11 @@ impl Arguments {
         self.spec
     }
 
+    /// How many arguments were written.
+    pub(crate) fn len(&self) -> usize {
+        self.given.len()
+    }
+
     /// How the caller wrote the argument, for messages about its data: `total` or `a + b`.
     pub(crate) fn label(&self, name: &str) -> String {
         self.position(name)
@@ -224,7 +229,12 @@ impl Arguments {
                 )));
             }
             match parameter.kind {
-                Kind::Measure | Kind::Amount | Kind::Key | Kind::Whole => {}
+                Kind::Measure
+                | Kind::Amount
+                | Kind::Real
+                | Kind::Model
+                | Kind::Key
+                | Kind::Whole => {}
                 Kind::Count(..) => self.count(name).map(drop)?,
                 Kind::Number(..) => self.number(name).map(drop)?,
                 Kind::Share => self.share(name).map(drop)?,

@@ -28,6 +28,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::args::{Arguments, did_you_mean, wrong_count};
+use crate::clv::fit::Fit;
 use crate::distribution::{Summarized, no_distinct};
 use crate::function::{Function, Otherwise, Spec};
 use crate::functions;
@@ -225,15 +226,18 @@ impl ExprPlanner for CheckCalls {
 }
 
 fn check_aggregate(function: &AggregateUDF, args: &[Expr], distinct: bool) -> Result<()> {
-    if let Some(summarized) = function.inner().downcast_ref::<Summarized>()
-        && let Some(spec) = BY_NAME.get(function.name()).map(Function::spec)
-    {
-        if distinct {
-            return Err(no_distinct(spec));
-        }
-        summarized.check(&Arguments::from_exprs(spec, args)?)?;
+    let summarized = function.inner().downcast_ref::<Summarized>();
+    let fit = function.inner().downcast_ref::<Fit>();
+    if summarized.is_none() && fit.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let Some(spec) = BY_NAME.get(function.name()).map(Function::spec) else { return Ok(()) };
+    if distinct {
+        return Err(no_distinct(spec));
+    }
+    let arguments = Arguments::from_exprs(spec, args)?;
+    summarized.map_or(Ok(()), |summarized| summarized.check(&arguments))?;
+    fit.map_or(Ok(()), |fit| fit.check(&arguments))
 }
 
 /// A score is a place among all rows of the partition: there is nothing for these clauses to do.

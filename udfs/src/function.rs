@@ -133,6 +133,10 @@ pub enum Kind {
     Measure,
     /// A numeric column; decimals and integers stay exact.
     Amount,
+    /// A numeric column read as floating point.
+    Real,
+    /// A column of models as a fit returns them.
+    Model,
     /// A column that identifies a row: any measure, or text.
     Key,
     /// A whole number column.
@@ -156,14 +160,18 @@ pub enum Kind {
 impl Kind {
     /// True if the argument is a column, evaluated row by row; false if it is a constant.
     pub(crate) fn is_column(self) -> bool {
-        matches!(self, Self::Measure | Self::Amount | Self::Key | Self::Whole)
+        matches!(
+            self,
+            Self::Measure | Self::Amount | Self::Real | Self::Model | Self::Key | Self::Whole
+        )
     }
 
     /// What to tell somebody who passed something else.
     pub(crate) fn accepts(self) -> String {
         match self {
             Self::Measure => "a number, date, time, timestamp or duration".into(),
-            Self::Amount => "a number".into(),
+            Self::Amount | Self::Real => "a number".into(),
+            Self::Model => "the STRUCT that a fit function returns".into(),
             Self::Key => "a number, date, timestamp or text that identifies the row".into(),
             Self::Whole => "a whole number".into(),
             Self::Count(least, most) => format!("a constant whole number from {least} to {most}"),

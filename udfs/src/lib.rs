@@ -26,7 +26,7 @@
 //! | `args`, `types` | read the constants and the column types of a call against the contract |
 //! | `window`, `distribution`, `scalar` | the three shapes a function can have, as DataFusion functions |
 //! | `ranking`, `amount` | order without comparing rows, sums without rounding |
-//! | `rfm`, `decile`, `concentration`, `segment` | the packages |
+//! | `rfm`, `decile`, `concentration`, `segment`, `clv` | the packages |
 //! | `manual` | writes `docs/functions.md` |
 //!
 //! To add a function: a file in its package with a `Spec` and a plan, a line in the package's
@@ -35,6 +35,7 @@
 mod amount;
 mod args;
 mod calls;
+mod clv;
 mod concentration;
 mod decile;
 mod distribution;
@@ -63,8 +64,13 @@ pub use segment::maps::{Cells, MAPS, Map, Range, Rule};
 
 /// Every function, package by package, in the order of the manual.
 pub fn functions() -> Vec<Function> {
-    let packages =
-        [rfm::functions(), decile::functions(), concentration::functions(), segment::functions()];
+    let packages = [
+        rfm::functions(),
+        decile::functions(),
+        concentration::functions(),
+        segment::functions(),
+        clv::functions(),
+    ];
     packages.into_iter().flatten().collect()
 }
 

@@ -49,6 +49,14 @@ fn read_as(kind: Kind, given: &DataType) -> Option<DataType> {
     let amount = amount_type(given);
     match kind {
         Kind::Amount => amount,
+        Kind::Real => amount.map(|_| DataType::Float64),
+        Kind::Model => match given {
+            DataType::Struct(fields) => {
+                let known = |name: &str| fields.iter().any(|field| field.name() == name);
+                (known("model") && known("params")).then(|| given.clone())
+            }
+            _ => None,
+        },
         Kind::Measure => amount.or_else(|| moment_type(given)),
         Kind::Key => amount.or_else(|| moment_type(given)).or_else(|| text_type(given)),
         Kind::Whole => amount.filter(|data_type| *data_type == DataType::Int64),

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int32Array, StringBuilder, StructArray};
+use arrow::array::{Array, ArrayRef, Int32Array, StringArray, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{DataFusionError, Result};
@@ -158,14 +158,11 @@ fn answer(rows: usize, counted: &[usize], scores: &[Vec<i32>], k: u64) -> Result
         lists[3][*row] = scores.iter().fold(0, |total, scores| total * 10 + scores[place]);
     }
     let nulls = NullBuffer::from(present);
-    let mut cells = StringBuilder::with_capacity(rows, rows * 5);
-    for row in 0..rows {
-        if nulls.is_valid(row) {
-            cells.append_value(format!("{}-{}-{}", lists[0][row], lists[1][row], lists[2][row]));
-        } else {
-            cells.append_null();
-        }
-    }
+    let cell = |row: usize| {
+        let [r, f, m] = [0, 1, 2].map(|list: usize| lists[list][row]);
+        nulls.is_valid(row).then(|| format!("{r}-{f}-{m}"))
+    };
+    let cells: StringArray = (0..rows).map(cell).collect();
     let score = lists.pop().unwrap_or_default();
     let score = if k <= 9 {
         Int32Array::try_new(score.into(), Some(nulls.clone()))?
@@ -176,7 +173,7 @@ fn answer(rows: usize, counted: &[usize], scores: &[Vec<i32>], k: u64) -> Result
     for list in lists {
         arrays.push(Arc::new(Int32Array::try_new(list.into(), Some(nulls.clone()))?));
     }
-    arrays.push(Arc::new(cells.finish()));
+    arrays.push(Arc::new(cells));
     arrays.push(Arc::new(score));
     Ok(Arc::new(StructArray::try_new(fields(), arrays, Some(nulls))?))
 }

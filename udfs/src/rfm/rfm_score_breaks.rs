@@ -89,7 +89,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
     }))
 }
 
-fn score<T: PartialOrd>(limits: &[T], value: T) -> i32 {
+fn score(limits: &[i256], value: i256) -> i32 {
     i32::try_from(1 + limits.partition_point(|limit| *limit <= value)).unwrap_or(i32::MAX)
 }
 

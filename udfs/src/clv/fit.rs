@@ -1,0 +1,238 @@
+//! The aggregate behind every fit: collect what the likelihood needs, then search.
+//!
+//! A likelihood looks at a customer through a few numbers only, and many customers share them: the
+//! state is the distinct combinations with their weights. It merges by adding weights, and is sorted
+//! before anything is summed, so a fit has the same bits however the rows were split. Rows with NULL
+//! in an input are skipped and counted.
+
+use std::collections::HashMap;
+use std::fmt::{self, Debug};
+use std::hash::{Hash, Hasher};
+use std::mem::size_of;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt64Type};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::format_state_name;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Signature, TypeSignature,
+    Volatility,
+};
+
+use super::model::{Fitted, fields};
+use crate::args::Arguments;
+use crate::function::{Function, Spec};
+use crate::types;
+
+/// Up to this many numbers describe a customer.
+pub(crate) const WIDTH: usize = 3;
+
+/// The numbers of a customer and how many customers have them, ascending.
+pub(crate) type Rows = Vec<([f64; WIDTH], f64)>;
+
+/// Searches the parameters.
+pub(crate) type Search = Box<dyn Fn(&Rows, u64) -> Result<Fitted> + Send + Sync>;
+
+/// Reads the constants of a call.
+pub(crate) type Plan = fn(&Arguments) -> Result<Search>;
+
+/// Makes a function of a contract and a plan; `inputs` of its columns describe a customer, and one
+/// more, if it is given, weighs him.
+pub(crate) fn function(spec: &'static Spec, inputs: usize, plan: Plan) -> Function {
+    let signature = Signature {
+        parameter_names: Some(spec.parameter_names()),
+        ..Signature::new(TypeSignature::UserDefined, Volatility::Immutable)
+    };
+    let aliases = spec.alias_names();
+    let documentation = spec.documentation();
+    let fit = Fit { spec, inputs, plan, signature, aliases, documentation };
+    Function::Aggregate(spec, Arc::new(AggregateUDF::from(fit)))
+}
+
+pub(crate) struct Fit {
+    spec: &'static Spec,
+    inputs: usize,
+    plan: Plan,
+    signature: Signature,
+    aliases: Vec<String>,
+    documentation: Documentation,
+}
+
+impl Fit {
+    /// Refuses wrong constants while the statement is planned.
+    pub(crate) fn check(&self, arguments: &Arguments) -> Result<()> {
+        (self.plan)(arguments).map(drop)
+    }
+}
+
+impl AggregateUDFImpl for Fit {
+    fn name(&self) -> &str {
+        self.spec.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(types::coerce(self.spec, arg_types))
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Struct(fields()))
+    }
+
+    fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
+        types::check(self.spec, arg_fields)?;
+        Ok(Arc::new(Field::new(self.name(), DataType::Struct(fields()), true)))
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if args.is_distinct {
+            return Err(crate::distribution::no_distinct(self.spec));
+        }
+        let arguments = Arguments::from_physical(self.spec, args.exprs)?;
+        let search = (self.plan)(&arguments)?;
+        let weighted = arguments.has("w");
+        let collected = HashMap::new();
+        Ok(Box::new(Customers { inputs: self.inputs, weighted, search, collected, nulls: 0 }))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let item = Arc::new(Field::new_list_field(DataType::Float64, false));
+        let name = |name: &str| format_state_name(args.name, name);
+        Ok(vec![
+            Arc::new(Field::new(name("customers"), DataType::List(item), true)),
+            Arc::new(Field::new(name("nulls"), DataType::UInt64, true)),
+        ])
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&self.documentation)
+    }
+}
+
+impl Debug for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fit").field("name", &self.spec.name).finish()
+    }
+}
+
+impl PartialEq for Fit {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec.name == other.spec.name
+    }
+}
+
+impl Eq for Fit {}
+
+impl Hash for Fit {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.spec.name.hash(state);
+    }
+}
+
+/// The accumulator: weights by the bits of a customer's numbers.
+struct Customers {
+    inputs: usize,
+    weighted: bool,
+    search: Search,
+    collected: HashMap<[u64; WIDTH], f64>,
+    nulls: u64,
+}
+
+impl Customers {
+    fn add(&mut self, numbers: [f64; WIDTH], weight: f64) {
+        // Adding zero turns -0.0 into 0.0, so the two are one customer.
+        *self.collected.entry(numbers.map(|number| (number + 0.0).to_bits())).or_default() +=
+            weight;
+    }
+
+    fn rows(&self) -> Rows {
+        let mut rows: Rows = self
+            .collected
+            .iter()
+            .map(|(bits, weight)| (bits.map(f64::from_bits), *weight))
+            .collect();
+        let order = |a: &[f64; WIDTH], b: &[f64; WIDTH]| {
+            a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne())
+        };
+        rows.sort_unstable_by(|a, b| order(&a.0, &b.0).unwrap_or(std::cmp::Ordering::Equal));
+        rows
+    }
+}
+
+impl Accumulator for Customers {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let columns: Vec<&Float64Array> =
+            values.iter().filter_map(|column| column.as_primitive_opt::<Float64Type>()).collect();
+        let inputs = columns.get(..self.inputs).ok_or_else(|| {
+            DataFusionError::Internal("a fit did not get its columns as doubles".to_owned())
+        })?;
+        let weights = self.weighted.then(|| columns.get(self.inputs)).flatten();
+        for row in 0..inputs.first().map_or(0, |column| column.len()) {
+            let present =
+                |column: &&Float64Array| column.is_valid(row) && !column.value(row).is_nan();
+            if !inputs.iter().all(present) || !weights.is_none_or(present) {
+                self.nulls += 1;
+                continue;
+            }
+            let mut numbers = [0.0; WIDTH];
+            for (number, column) in numbers.iter_mut().zip(inputs) {
+                *number = column.value(row);
+            }
+            self.add(numbers, weights.map_or(1.0, |weights| weights.value(row)));
+        }
+        Ok(())
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let [lists, nulls] = states else { return Ok(()) };
+        let lists = lists.as_list::<i32>();
+        for row in (0..lists.len()).filter(|row| lists.is_valid(*row)) {
+            let numbers = lists.value(row);
+            for customer in numbers.as_primitive::<Float64Type>().values().chunks_exact(WIDTH + 1) {
+                if let (Ok(numbers), Some(weight)) = (customer[..WIDTH].try_into(), customer.last())
+                {
+                    self.add(numbers, *weight);
+                }
+            }
+        }
+        self.nulls += nulls.as_primitive::<UInt64Type>().iter().flatten().sum::<u64>();
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        (self.search)(&self.rows(), self.nulls)?.to_scalar()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let numbers: Float64Array = self
+            .rows()
+            .iter()
+            .flat_map(|(row, weight)| row.iter().chain([weight]).copied().collect::<Vec<_>>())
+            .map(Some)
+            .collect();
+        let item = Arc::new(Field::new_list_field(DataType::Float64, false));
+        let offsets = OffsetBuffer::from_lengths([numbers.len()]);
+        let list = ListArray::try_new(item, offsets, Arc::new(numbers), None)?;
+        Ok(vec![ScalarValue::List(Arc::new(list)), ScalarValue::UInt64(Some(self.nulls))])
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.collected.capacity() * (size_of::<([u64; WIDTH], f64)>() + 1)
+    }
+}
+
+impl Debug for Customers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customers").field("distinct", &self.collected.len()).finish()
+    }
+}

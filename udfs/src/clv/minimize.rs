@@ -1,0 +1,176 @@
+//! Finds the lowest point of a smooth function of a few parameters, from its exact gradient.
+//!
+//! Quasi-Newton (BFGS) with backtracking; a point where the function is not finite is too far. No
+//! random starts and no flag of success: the caller judges by the gradient and the curvature at the
+//! point it gets, both of which are returned.
+
+/// A point and what is known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Lowest {
+    pub(crate) point: Vec<f64>,
+    pub(crate) value: f64,
+    pub(crate) gradient: Vec<f64>,
+    pub(crate) steps: usize,
+}
+
+/// A value and its gradient.
+pub(crate) type Slope = (f64, Vec<f64>);
+
+/// Walks down from `start` until the gradient is below `flat` or nothing gets better.
+pub(crate) fn minimize(
+    start: Vec<f64>,
+    flat: f64,
+    most_steps: usize,
+    function: impl Fn(&[f64]) -> Slope,
+) -> Lowest {
+    let size = start.len();
+    let (value, gradient) = function(&start);
+    let mut here = Lowest { point: start, value, gradient, steps: 0 };
+    let mut inverse = identity(size);
+    let mut stuck = false;
+    while here.steps < most_steps && largest(&here.gradient) > flat {
+        let mut direction: Vec<f64> = inverse.iter().map(|row| -dot(row, &here.gradient)).collect();
+        if dot(&direction, &here.gradient) >= 0.0 {
+            inverse = identity(size);
+            direction = here.gradient.iter().map(|slope| -slope).collect();
+        }
+        let Some(next) = step(&here, &direction, &function) else {
+            // The curvature may be stale: try once more straight down, then stop.
+            if stuck {
+                break;
+            }
+            stuck = true;
+            inverse = identity(size);
+            continue;
+        };
+        stuck = false;
+        update(&mut inverse, &here, &next);
+        here = next;
+    }
+    here
+}
+
+/// The first point along the direction, halving from a bounded step, that is low enough.
+fn step(here: &Lowest, direction: &[f64], function: &impl Fn(&[f64]) -> Slope) -> Option<Lowest> {
+    const LONGEST: f64 = 2.0;
+    const HALVINGS: i32 = 60;
+    let descent = dot(direction, &here.gradient);
+    let mut length = (LONGEST / largest(direction)).min(1.0);
+    for _ in 0..HALVINGS {
+        let point: Vec<f64> =
+            here.point.iter().zip(direction).map(|(x, d)| x + length * d).collect();
+        let (value, gradient) = function(&point);
+        let finite = value.is_finite() && gradient.iter().all(|slope| slope.is_finite());
+        let lower = value <= here.value + 1e-4 * length * descent;
+        // At the bottom values no longer differ; a smaller slope is then progress.
+        let flatter = value <= here.value + 1e-13 * here.value.abs()
+            && largest(&gradient) < 0.9 * largest(&here.gradient);
+        if finite && (lower && value < here.value || flatter) {
+            return Some(Lowest { point, value, gradient, steps: here.steps + 1 });
+        }
+        length /= 2.0;
+    }
+    None
+}
+
+/// The BFGS update of the inverse curvature, skipped where the curvature is not positive.
+fn update(inverse: &mut [Vec<f64>], from: &Lowest, to: &Lowest) {
+    let moved: Vec<f64> = to.point.iter().zip(&from.point).map(|(b, a)| b - a).collect();
+    let turned: Vec<f64> = to.gradient.iter().zip(&from.gradient).map(|(b, a)| b - a).collect();
+    let curvature = dot(&moved, &turned);
+    if curvature <= 1e-300 {
+        return;
+    }
+    let image: Vec<f64> = inverse.iter().map(|row| dot(row, &turned)).collect();
+    let scale = (1.0 + dot(&turned, &image) / curvature) / curvature;
+    for (i, row) in inverse.iter_mut().enumerate() {
+        for (j, cell) in row.iter_mut().enumerate() {
+            *cell += scale * moved[i] * moved[j]
+                - (image[i] * moved[j] + moved[i] * image[j]) / curvature;
+        }
+    }
+}
+
+fn identity(size: usize) -> Vec<Vec<f64>> {
+    (0..size).map(|i| (0..size).map(|j| f64::from(u8::from(i == j))).collect()).collect()
+}
+
+fn dot(left: &[f64], right: &[f64]) -> f64 {
+    left.iter().zip(right).map(|(a, b)| a * b).sum()
+}
+
+pub(crate) fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most: f64, value| most.max(value.abs()))
+}
+
+/// The matrix of second derivatives, by central differences of the gradient.
+pub(crate) fn curvature(point: &[f64], gradient: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Vec<f64>> {
+    const STEP: f64 = 1e-5;
+    let size = point.len();
+    let shifted = |axis: usize, by: f64| {
+        let mut point = point.to_vec();
+        point[axis] += by;
+        gradient(&point)
+    };
+    let rows: Vec<Vec<f64>> = (0..size)
+        .map(|axis| {
+            let (up, down) = (shifted(axis, STEP), shifted(axis, -STEP));
+            up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * STEP)).collect()
+        })
+        .collect();
+    (0..size).map(|i| (0..size).map(|j| 0.5 * (rows[i][j] + rows[j][i])).collect()).collect()
+}
+
+/// The inverse of a symmetric positive definite matrix; None if it is not one.
+pub(crate) fn invert(matrix: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let size = matrix.len();
+    let mut lower = vec![vec![0.0; size]; size];
+    for i in 0..size {
+        for j in 0..=i {
+            let rest = matrix[i][j] - (0..j).map(|k| lower[i][k] * lower[j][k]).sum::<f64>();
+            if i == j {
+                if rest.is_nan() || rest <= 1e-12 * matrix[i][i].abs() {
+                    return None;
+                }
+                lower[i][i] = rest.sqrt();
+            } else {
+                lower[i][j] = rest / lower[j][j];
+            }
+        }
+    }
+    let columns: Vec<Vec<f64>> = (0..size)
+        .map(|axis| {
+            let mut x = vec![0.0; size];
+            for i in 0..size {
+                let unit = f64::from(u8::from(i == axis));
+                x[i] = (unit - (0..i).map(|k| lower[i][k] * x[k]).sum::<f64>()) / lower[i][i];
+            }
+            for i in (0..size).rev() {
+                let below: f64 = (i + 1..size).map(|k| lower[k][i] * x[k]).sum();
+                x[i] = (x[i] - below) / lower[i][i];
+            }
+            x
+        })
+        .collect();
+    Some(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_bottom_of_a_curved_valley() {
+        let valley = |p: &[f64]| {
+            let (x, y) = (p[0], p[1]);
+            let value = (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2);
+            (value, vec![-2.0 * (1.0 - x) - 400.0 * x * (y - x * x), 200.0 * (y - x * x)])
+        };
+        let lowest = minimize(vec![-1.2, 1.0], 1e-10, 500, valley);
+        assert!((lowest.point[0] - 1.0).abs() < 1e-9 && (lowest.point[1] - 1.0).abs() < 1e-9);
+        let curved = curvature(&lowest.point, |p| valley(p).1);
+        let inverse = invert(&curved).unwrap();
+        assert!((inverse[0][0] - 0.5).abs() < 1e-4);
+        assert!(invert(&[vec![1.0, 2.0], vec![2.0, 1.0]]).is_none());
+    }
+}

@@ -1,0 +1,197 @@
+//! The STRUCT that carries a fitted model from an aggregate to a scalar function.
+//!
+//! Every fit returns the same shape, so a column of models is a column like any other: it can be
+//! stored, joined and grouped. `params` are in the order the documentation of the fit gives.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StructArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
+
+use super::bgnbd::Bgnbd;
+use super::gammagamma::GammaGamma;
+
+/// What a fit has found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fitted {
+    pub(crate) model: &'static str,
+    /// Empty if there was too little to fit.
+    pub(crate) params: Vec<f64>,
+    /// Row by row; empty if the curvature is not positive.
+    pub(crate) covariance: Vec<Vec<f64>>,
+    pub(crate) ll: f64,
+    pub(crate) n: f64,
+    pub(crate) distinct: usize,
+    pub(crate) nulls: u64,
+    pub(crate) excluded: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) gradient: f64,
+    pub(crate) steps: usize,
+}
+
+/// The fields of the STRUCT.
+pub(crate) fn fields() -> Fields {
+    let float = |name: &str| Field::new(name, DataType::Float64, true);
+    let whole = |name: &str| Field::new(name, DataType::Int64, true);
+    let list = |name: &str| Field::new(name, DataType::List(item()), true);
+    Fields::from(vec![
+        Field::new("model", DataType::Utf8, false),
+        list("params"),
+        list("se"),
+        list("cov"),
+        float("ll"),
+        float("aic"),
+        float("bic"),
+        float("n"),
+        whole("n_triples"),
+        whole("n_null"),
+        float("n_excluded"),
+        Field::new("unit", DataType::Utf8, true),
+        Field::new("status", DataType::Utf8, false),
+        float("grad_norm"),
+        whole("iters"),
+    ])
+}
+
+fn item() -> FieldRef {
+    Arc::new(Field::new_list_field(DataType::Float64, true))
+}
+
+impl Fitted {
+    /// The STRUCT value.
+    pub(crate) fn to_scalar(&self) -> Result<ScalarValue> {
+        let fitted = !self.params.is_empty();
+        let count = self.params.len() as f64;
+        let float = |value: f64| -> ArrayRef {
+            Arc::new(Float64Array::from(vec![fitted.then_some(value)]))
+        };
+        let whole = |value: Option<i64>| -> ArrayRef { Arc::new(Int64Array::from(vec![value])) };
+        let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+        let errors = self.covariance.iter().enumerate().map(|(i, row)| row[i].sqrt()).collect();
+        let covariance = self.covariance.iter().flatten().copied().collect();
+        let arrays = vec![
+            text(self.model),
+            list(self.params.clone())?,
+            list(errors)?,
+            list(covariance)?,
+            float(self.ll),
+            float(2.0 * count - 2.0 * self.ll),
+            float(count * self.n.ln() - 2.0 * self.ll),
+            Arc::new(Float64Array::from(vec![self.n])),
+            whole(i64::try_from(self.distinct).ok()),
+            whole(i64::try_from(self.nulls).ok()),
+            Arc::new(Float64Array::from(vec![self.excluded])),
+            text(self.unit),
+            text(self.status),
+            float(self.gradient),
+            whole(i64::try_from(self.steps).ok()),
+        ];
+        Ok(ScalarValue::Struct(Arc::new(StructArray::try_new(fields(), arrays, None)?)))
+    }
+}
+
+/// A list of one list; NULL if it is empty.
+fn list(values: Vec<f64>) -> Result<ArrayRef> {
+    let nulls = values.is_empty().then(|| vec![false].into());
+    let offsets = OffsetBuffer::from_lengths([values.len()]);
+    let values = Arc::new(Float64Array::from(values));
+    Ok(Arc::new(ListArray::try_new(item(), offsets, values, nulls)?))
+}
+
+/// A column of models, read row by row.
+#[derive(Debug)]
+pub(crate) struct Models<'a> {
+    column: &'a StructArray,
+    names: StringArray,
+    params: &'a ListArray,
+    units: Option<StringArray>,
+}
+
+impl<'a> Models<'a> {
+    /// Reads a column; `function` names the caller in errors.
+    pub(crate) fn read(column: &'a ArrayRef, function: &str) -> Result<Self> {
+        let wrong = || {
+            DataFusionError::Execution(format!(
+                "{function}: the model is not one that a fit has returned: it has no model or params"
+            ))
+        };
+        let column = column.as_struct_opt().ok_or_else(wrong)?;
+        let text = |name: &str| {
+            let array = arrow::compute::cast(column.column_by_name(name)?, &DataType::Utf8).ok()?;
+            Some(array.as_string::<i32>().clone())
+        };
+        let names = text("model").ok_or_else(wrong)?;
+        let params = column.column_by_name("params").and_then(|p| p.as_list_opt::<i32>());
+        Ok(Self { column, names, params: params.ok_or_else(wrong)?, units: text("unit") })
+    }
+
+    /// The purchase model of a row; None where there is none or it could not be fitted.
+    pub(crate) fn purchases(&self, row: usize, function: &str) -> Result<Option<Bgnbd>> {
+        let Some(params) = self.params(row) else { return Ok(None) };
+        match (self.names.value(row), params.as_slice()) {
+            ("bgnbd", &[r, alpha, a, b]) => Ok(Some(Bgnbd { r, alpha, a, b, shift: 0.0 })),
+            ("mbgnbd", &[r, alpha, a, b]) => Ok(Some(Bgnbd { r, alpha, a, b, shift: 1.0 })),
+            (name, _) => Err(DataFusionError::Execution(format!(
+                "{function} takes a model of bgnbd_fit or mbgnbd_fit, not one of {name}"
+            ))),
+        }
+    }
+
+    /// The spending model of a row; None where there is none or it could not be fitted.
+    pub(crate) fn spending(&self, row: usize, function: &str) -> Result<Option<GammaGamma>> {
+        let Some(params) = self.params(row) else { return Ok(None) };
+        match (self.names.value(row), params.as_slice()) {
+            ("gammagamma", &[p, q, v]) => Ok(Some(GammaGamma { p, q, v })),
+            (name, _) => Err(DataFusionError::Execution(format!(
+                "{function} takes a model of gammagamma_fit, not one of {name}"
+            ))),
+        }
+    }
+
+    /// Days in the time unit of the model of a row.
+    pub(crate) fn unit_days(&self, row: usize) -> f64 {
+        match self.units.as_ref().filter(|units| units.is_valid(row)).map(|units| units.value(row))
+        {
+            Some("day") => 1.0,
+            Some("month") => YEAR_DAYS / 12.0,
+            Some("quarter") => YEAR_DAYS / 4.0,
+            Some("year") => YEAR_DAYS,
+            _ => 7.0,
+        }
+    }
+
+    fn params(&self, row: usize) -> Option<Vec<f64>> {
+        let present = self.column.is_valid(row) && self.params.is_valid(row);
+        present.then(|| self.params.value(row).as_primitive::<Float64Type>().values().to_vec())
+    }
+}
+
+/// Days in a year, on average.
+pub(crate) const YEAR_DAYS: f64 = 365.25;
+
+/// A column of numbers that may be missing in the call or in a row.
+pub(crate) fn number(columns: &[ArrayRef], place: usize, row: usize) -> Option<f64> {
+    let column = columns.get(place)?.as_primitive_opt::<Float64Type>()?;
+    column.is_valid(row).then(|| column.value(row)).filter(|value| !value.is_nan())
+}
+
+/// Refuses a history that cannot be one.
+pub(crate) fn check_history(function: &str, x: f64, tx: f64, t: f64) -> Result<()> {
+    let problem = if x < 0.0 || x.fract() != 0.0 {
+        "x counts repeat purchases: a whole number of at least 0"
+    } else if !(0.0..=t).contains(&tx) || !t.is_finite() {
+        "t_x lies between 0 and t"
+    } else if x == 0.0 && tx != 0.0 {
+        "without a repeat purchase t_x is 0"
+    } else {
+        return Ok(());
+    };
+    Err(DataFusionError::Execution(format!(
+        "{function}: x = {x}, t_x = {tx}, t = {t} is no purchase history: {problem}"
+    )))
+}
