@@ -77,7 +77,7 @@ async fn run_file(
     parameters: &[RecordBatch],
 ) -> Result<i64, Status> {
     let Some(first) = parameters.first() else { return Ok(0) };
-    let fields = first.schema().fields().iter().enumerate();
+    let fields = first.schema_ref().fields().iter().enumerate();
     let fields: Vec<Field> = fields
         .map(|(index, field)| Field::new(column(index + 1), field.data_type().clone(), true))
         .collect();

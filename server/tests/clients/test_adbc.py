@@ -3,7 +3,7 @@
 Each test module starts the binary named by PARETO_BIN (default: `pareto` of the release build) on a free port with a
 warehouse in a temporary directory, and reads the address from standard error:
 
-    flight sql: grpc://127.0.0.1:PORT
+    serving WAREHOUSE on grpc://127.0.0.1:PORT, ..
 
 Run it alone with:  PARETO_BIN=target/release/pareto python -m pytest server/tests/clients/test_adbc.py
 """
@@ -36,7 +36,7 @@ class Server:
     """A running `pareto serve`, with what it wrote to standard error."""
 
     def __init__(self, warehouse):
-        command = [binary(), "serve", "--warehouse", str(warehouse), "--flight", "127.0.0.1:0"]
+        command = [binary(), "serve", "--warehouse", str(warehouse), "--flight", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.lines = []
         self.address = None
