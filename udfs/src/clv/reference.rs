@@ -57,12 +57,13 @@ fn gammagamma_is_the_published_fit() {
 
 #[test]
 fn predictions_are_those_of_the_literature() {
+    // BTYD prints 0.9688523 for the second, from parameters that differ from these in the sixth digit.
     let answers = fitted(
         "SELECT round(expected_purchases(bg.m, 39, 2, 30.43, 38.86), 3), round(p_alive(bg.m, 26, 30.857, 31), \
-         7), round(expected_purchases(bg.m, 52, 26, 30.857, 31), 3), round(expected_purchases(bg.m, 52), 4), \
+         5), round(expected_purchases(bg.m, 52, 26, 30.857, 31), 3), round(expected_purchases(bg.m, 52), 4), \
          p_alive(bg.m, 0, 0, 38) FROM bg",
     );
-    assert_eq!(answers, ["1.226 0.9688523 25.757 1.444 1.0"]);
+    assert_eq!(answers, ["1.226 0.96885 25.757 1.444 1.0"]);
     let spend = rows(
         "SELECT round(expected_spend(named_struct('model', 'gammagamma', 'params', [6.25, 3.74, 15.44]), x, \
          m), 2) FROM (VALUES (1, 2, 22.35), (2, 1, 11.77), (3, 0, 0.0)) AS t(id, x, m) ORDER BY id",
