@@ -57,7 +57,7 @@ fn gammagamma_is_the_published_fit() {
 
 #[test]
 fn predictions_are_those_of_the_literature() {
-    // BTYD prints 0.9688523 for the second, from parameters that differ from these in the sixth digit.
+    // BTYD prints 0.9688523 for the second, from the parameters its own search stops at.
     let answers = fitted(
         "SELECT round(expected_purchases(bg.m, 39, 2, 30.43, 38.86), 3), round(p_alive(bg.m, 26, 30.857, 31), \
          5), round(expected_purchases(bg.m, 52, 26, 30.857, 31), 3), round(expected_purchases(bg.m, 52), 4), \
