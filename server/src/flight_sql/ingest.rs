@@ -86,8 +86,7 @@ impl Write {
     fn sql(self, target: &Target, spool: &Spool) -> String {
         let name = format!("{}.{}", quote(&target.schema), quote(&target.table));
         let columns = spool.columns().map(quote).collect::<Vec<_>>().join(", ");
-        let rows =
-            format!("SELECT {columns} FROM read_parquet('{}')", spool.path().replace('\'', "''"));
+        let rows = format!("SELECT {columns} FROM {}", spool.relation());
         match self {
             Self::Create => format!("CREATE TABLE {name} AS {rows}"),
             Self::Replace => format!("CREATE OR REPLACE TABLE {name} AS {rows}"),
