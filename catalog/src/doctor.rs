@@ -49,15 +49,28 @@ fn check(name: &'static str, outcome: Result<String>) -> Check {
 
 async fn permissions(probe: &Location) -> Result<String> {
     let path = probe.child("permissions").path;
-    let doing = |what: &'static str| move |error: object_store::Error| CatalogError::from(error).during(what);
+    let doing = |what: &'static str| {
+        move |error: object_store::Error| CatalogError::from(error).during(what)
+    };
     probe.store.put(&path, "pareto".into()).await.map_err(doing("writing"))?;
-    let read = probe.store.get(&path).await.map_err(doing("reading"))?.bytes().await.map_err(doing("reading"))?;
+    let read = probe
+        .store
+        .get(&path)
+        .await
+        .map_err(doing("reading"))?
+        .bytes()
+        .await
+        .map_err(doing("reading"))?;
     if read != "pareto" {
         return Err(CatalogError::internal("the store returns other bytes than were written"));
     }
-    let listed = probe.store.list_with_delimiter(Some(&probe.path)).await.map_err(doing("listing"))?;
+    let listed =
+        probe.store.list_with_delimiter(Some(&probe.path)).await.map_err(doing("listing"))?;
     if listed.objects.len() != 1 {
-        return Err(CatalogError::internal(format!("the store lists {} objects where one was written", listed.objects.len())));
+        return Err(CatalogError::internal(format!(
+            "the store lists {} objects where one was written",
+            listed.objects.len()
+        )));
     }
     probe.store.delete(&path).await.map_err(doing("deleting"))?;
     Ok("allowed".to_owned())
@@ -68,13 +81,22 @@ async fn race(probe: &Location) -> Result<String> {
         let path = probe.child(&format!("race-{round}")).path;
         let racer = |number: usize| {
             let (store, path) = (&probe.store, &path);
-            async move { store.put_opts(path, format!("racer {number}").into(), PutOptions::from(PutMode::Create)).await }
+            async move {
+                store
+                    .put_opts(
+                        path,
+                        format!("racer {number}").into(),
+                        PutOptions::from(PutMode::Create),
+                    )
+                    .await
+            }
         };
         let outcomes = join_all((0..RACERS).map(racer)).await;
         let winners = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         probe.store.delete(&path).await?;
         if winners != 1 {
-            let failure = outcomes.into_iter().find_map(std::result::Result::err).filter(|_| winners == 0);
+            let failure =
+                outcomes.into_iter().find_map(std::result::Result::err).filter(|_| winners == 0);
             return Err(match failure {
                 Some(error) => CatalogError::from(error),
                 None => CatalogError::internal(format!("{winners} of {RACERS} writers created the same object"))
@@ -92,8 +114,10 @@ async fn clock(probe: &Location, now_s: i64) -> Result<String> {
     probe.store.delete(&path).await?;
     let apart = (written - now_s).abs();
     if apart > CLOCK_SLACK_S {
-        return Err(CatalogError::invalid(format!("this machine's clock and the store's are {apart} s apart"))
-            .with_hint("set this machine's clock: versions are dated by it"));
+        return Err(CatalogError::invalid(format!(
+            "this machine's clock and the store's are {apart} s apart"
+        ))
+        .with_hint("set this machine's clock: versions are dated by it"));
     }
     Ok(format!("within {CLOCK_SLACK_S} s of the store's"))
 }

@@ -68,7 +68,8 @@ impl CatalogError {
 
     /// The named thing does not exist; `known` gives the nearest name for the hint.
     pub fn not_found<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let error = Self::new(CatalogErrorKind::NotFound, format!("{what} {name:?} does not exist"));
+        let error =
+            Self::new(CatalogErrorKind::NotFound, format!("{what} {name:?} does not exist"));
         match crate::nearest::nearest(name, known) {
             Some(near) => error.with_hint(format!("did you mean {near:?}?")),
             None => error,
@@ -108,18 +109,31 @@ impl From<object_store::Error> for CatalogError {
         use object_store::Error as E;
         let text = innermost(&error);
         match error {
-            E::NotFound { path, .. } => Self::new(CatalogErrorKind::NotFound, format!("{path} does not exist in the store")),
-            E::AlreadyExists { path, .. } => Self::new(CatalogErrorKind::Conflict, format!("{path} exists already")),
-            E::Precondition { path, .. } => Self::new(CatalogErrorKind::Conflict, format!("{path} was changed by someone else")),
-            E::PermissionDenied { path, .. } => Self::new(CatalogErrorKind::Denied, format!("the store refuses access to {path}: {text}"))
-                .with_hint("check the credentials and the rights they carry"),
-            E::Unauthenticated { path, .. } => {
-                Self::new(CatalogErrorKind::Denied, format!("the store does not accept the credentials for {path}: {text}"))
-                    .with_hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or check that they are current")
+            E::NotFound { path, .. } => {
+                Self::new(CatalogErrorKind::NotFound, format!("{path} does not exist in the store"))
             }
-            E::NotSupported { .. } | E::NotImplemented { .. } => {
-                Self::new(CatalogErrorKind::Unsupported, format!("the store cannot do this: {text}"))
+            E::AlreadyExists { path, .. } => {
+                Self::new(CatalogErrorKind::Conflict, format!("{path} exists already"))
             }
+            E::Precondition { path, .. } => {
+                Self::new(CatalogErrorKind::Conflict, format!("{path} was changed by someone else"))
+            }
+            E::PermissionDenied { path, .. } => Self::new(
+                CatalogErrorKind::Denied,
+                format!("the store refuses access to {path}: {text}"),
+            )
+            .with_hint("check the credentials and the rights they carry"),
+            E::Unauthenticated { path, .. } => Self::new(
+                CatalogErrorKind::Denied,
+                format!("the store does not accept the credentials for {path}: {text}"),
+            )
+            .with_hint(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or check that they are current",
+            ),
+            E::NotSupported { .. } | E::NotImplemented { .. } => Self::new(
+                CatalogErrorKind::Unsupported,
+                format!("the store cannot do this: {text}"),
+            ),
             E::InvalidPath { .. } | E::UnknownConfigurationKey { .. } => Self::invalid(text),
             E::Generic { store, .. } => Self::new(kind_of_text(&text), format!("{store}: {text}")),
             _ => Self::new(kind_of_text(&text), text),
@@ -141,11 +155,28 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) fn kind_of_text(text: &str) -> CatalogErrorKind {
     let lower = text.to_lowercase();
     let any = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
-    if any(&["no space left", "os error 28", "quota exceeded", "disk quota", "resources exhausted"]) {
+    if any(&["no space left", "os error 28", "quota exceeded", "disk quota", "resources exhausted"])
+    {
         CatalogErrorKind::Exhausted
-    } else if any(&["permission denied", "os error 13", "403 forbidden", "access denied", "read-only file system", "os error 30"]) {
+    } else if any(&[
+        "permission denied",
+        "os error 13",
+        "403 forbidden",
+        "access denied",
+        "read-only file system",
+        "os error 30",
+    ]) {
         CatalogErrorKind::Denied
-    } else if any(&["connect", "timed out", "timeout", "503", "slow down", "dns error", "error sending request", "500 internal"]) {
+    } else if any(&[
+        "connect",
+        "timed out",
+        "timeout",
+        "503",
+        "slow down",
+        "dns error",
+        "error sending request",
+        "500 internal",
+    ]) {
         CatalogErrorKind::Unavailable
     } else if any(&["no such file", "os error 2)", "404 not found", "nosuchbucket"]) {
         CatalogErrorKind::NotFound

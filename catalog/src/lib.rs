@@ -26,9 +26,12 @@ pub mod warehouse;
 pub use doctor::Check;
 pub use error::{CatalogError, CatalogErrorKind, Result};
 pub use model::{
-    Catalog, Change, Column, Constraint, ConstraintKind, Entry, EntryKey, FileFormat, Grant, GrantTarget, Name,
-    PartitionTerm, Principal, PrincipalKind, Schema, Segment, SortTerm, Storage, Table, Validation, View,
+    Catalog, Change, Column, Constraint, ConstraintKind, Entry, EntryKey, FileFormat, Grant,
+    GrantTarget, Name, PartitionTerm, Principal, PrincipalKind, Schema, Segment, SortTerm, Storage,
+    Table, Validation, View,
 };
 pub use scan::NativeScan;
-pub use table_log::{AsOf, FileInfo, HistoryEntry, Operation, Removal, TableVersion, Vacuumed, Written};
+pub use table_log::{
+    AsOf, FileInfo, HistoryEntry, Operation, Removal, TableVersion, Vacuumed, Written,
+};
 pub use warehouse::{DEFAULT_SCHEMA, Warehouse};

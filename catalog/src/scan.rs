@@ -28,7 +28,12 @@ pub(crate) const ORDER_TAG: &str = "pareto.order";
 /// The declared order as one text, for the tag.
 pub(crate) fn order_text(order: &[SortTerm]) -> String {
     let term = |term: &SortTerm| {
-        format!("{}{}{}", term.column, if term.descending { " desc" } else { "" }, if term.nulls_first { " nulls first" } else { "" })
+        format!(
+            "{}{}{}",
+            term.column,
+            if term.descending { " desc" } else { "" },
+            if term.nulls_first { " nulls first" } else { "" }
+        )
     };
     order.iter().map(term).collect::<Vec<_>>().join(",")
 }
@@ -63,7 +68,9 @@ pub(crate) fn datafusion_error(error: DataFusionError) -> CatalogError {
             }
         },
         DataFusionError::ObjectStore(source) => (*source).into(),
-        DataFusionError::ResourcesExhausted(text) => CatalogError::new(CatalogErrorKind::Exhausted, text),
+        DataFusionError::ResourcesExhausted(text) => {
+            CatalogError::new(CatalogErrorKind::Exhausted, text)
+        }
         DataFusionError::Context(context, inner) => datafusion_error(*inner).during(context),
         DataFusionError::Shared(shared) => CatalogError::invalid(shared.strip_backtrace()),
         DataFusionError::Diagnostic(_, inner) => datafusion_error(*inner),
@@ -71,7 +78,8 @@ pub(crate) fn datafusion_error(error: DataFusionError) -> CatalogError {
         other => {
             let text = other.strip_backtrace();
             let kind = crate::error::kind_of_text(&text);
-            let kind = if kind == CatalogErrorKind::Internal { CatalogErrorKind::Invalid } else { kind };
+            let kind =
+                if kind == CatalogErrorKind::Internal { CatalogErrorKind::Invalid } else { kind };
             CatalogError::new(kind, text)
         }
     }

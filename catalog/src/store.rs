@@ -75,7 +75,8 @@ pub fn resolve(text: &str) -> Result<Location> {
     let Some((scheme, _)) = text.split_once("://") else {
         return local::open_directory(std::path::Path::new(text));
     };
-    let url = Url::parse(text).map_err(|error| CatalogError::invalid(format!("{text:?} is not a URL: {error}")))?;
+    let url = Url::parse(text)
+        .map_err(|error| CatalogError::invalid(format!("{text:?} is not a URL: {error}")))?;
     let backend = BACKENDS.iter().find(|backend| backend.schemes.contains(&scheme));
     let backend = backend.ok_or_else(|| {
         CatalogError::invalid(format!("no object store answers to {scheme}://"))

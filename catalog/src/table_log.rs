@@ -61,7 +61,9 @@ impl TableLog {
         near: Option<&TableVersion>,
         now_ms: i64,
     ) -> Result<TableVersion> {
-        let opening = |error: deltalake_core::DeltaTableError| delta_error(error).during(format!("opening table {}", table.name));
+        let opening = |error: deltalake_core::DeltaTableError| {
+            delta_error(error).during(format!("opening table {}", table.name))
+        };
         let snapshot = match (at, near) {
             (AsOf::Latest, Some(near)) => {
                 let mut state = near.delta_state();
@@ -71,7 +73,9 @@ impl TableLog {
                 }
                 state.snapshot().clone()
             }
-            (AsOf::Latest, None) => EagerSnapshot::try_new(self.log.as_ref(), None).await.map_err(opening)?,
+            (AsOf::Latest, None) => {
+                EagerSnapshot::try_new(self.log.as_ref(), None).await.map_err(opening)?
+            }
             (AsOf::Version(version), _) => self.at_version(table, *version).await?,
             (AsOf::Timestamp(at), _) => {
                 if at.timestamp_millis() > now_ms {
@@ -96,7 +100,11 @@ impl TableLog {
         EagerSnapshot::try_new(self.log.as_ref(), Some(version)).await.map_err(|error| {
             CatalogError::new(
                 CatalogErrorKind::NotFound,
-                format!("version {version} of table {} is no longer in its log: {}", table.name, delta_error(error).message),
+                format!(
+                    "version {version} of table {} is no longer in its log: {}",
+                    table.name,
+                    delta_error(error).message
+                ),
             )
             .with_hint("DESCRIBE HISTORY lists the versions that are")
         })

@@ -19,13 +19,22 @@ pub fn storable(column: &str, data_type: &DataType) -> Result<DataType> {
         Ok(Arc::new(Field::new(f.name(), storable(column, f.data_type())?, f.is_nullable())))
     };
     Ok(match data_type {
-        T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Float32 | T::Float64 | T::Date32 => data_type.clone(),
+        T::Boolean
+        | T::Int8
+        | T::Int16
+        | T::Int32
+        | T::Int64
+        | T::Float32
+        | T::Float64
+        | T::Date32 => data_type.clone(),
         T::UInt8 => T::Int16,
         T::UInt16 => T::Int32,
         T::UInt32 => T::Int64,
         T::UInt64 => T::Decimal128(20, 0),
         T::Float16 => T::Float32,
-        T::Decimal32(precision, scale) | T::Decimal64(precision, scale) | T::Decimal128(precision, scale)
+        T::Decimal32(precision, scale)
+        | T::Decimal64(precision, scale)
+        | T::Decimal128(precision, scale)
             if (0..=i8::try_from(*precision).unwrap_or(i8::MAX)).contains(scale) =>
         {
             T::Decimal128(*precision, *scale)
@@ -36,22 +45,39 @@ pub fn storable(column: &str, data_type: &DataType) -> Result<DataType> {
         T::Timestamp(_, None) => T::Timestamp(TimeUnit::Microsecond, None),
         T::Timestamp(_, Some(_)) => T::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         T::Dictionary(_, values) => storable(column, values)?,
-        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::FixedSizeList(item, _) => {
-            T::List(field(item)?)
+        T::List(item)
+        | T::LargeList(item)
+        | T::ListView(item)
+        | T::LargeListView(item)
+        | T::FixedSizeList(item, _) => T::List(field(item)?),
+        T::Struct(fields) => {
+            T::Struct(fields.iter().map(field).collect::<Result<Vec<_>>>()?.into())
         }
-        T::Struct(fields) => T::Struct(fields.iter().map(field).collect::<Result<Vec<_>>>()?.into()),
         T::Map(entries, sorted) => T::Map(field(entries)?, *sorted),
         T::Null => {
-            return Err(CatalogError::invalid(format!("column {column:?} has no type: every value is NULL"))
-                .with_hint(format!("say which type it should have, for example CAST(NULL AS VARCHAR) AS {column}")));
+            return Err(CatalogError::invalid(format!(
+                "column {column:?} has no type: every value is NULL"
+            ))
+            .with_hint(format!(
+                "say which type it should have, for example CAST(NULL AS VARCHAR) AS {column}"
+            )));
         }
         T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..) => {
-            return Err(CatalogError::invalid(format!("column {column:?} has type {data_type}, which no table can hold"))
-                .with_hint("use DECIMAL(p, s) with p at most 38 and s from 0 to p"));
+            return Err(CatalogError::invalid(format!(
+                "column {column:?} has type {data_type}, which no table can hold"
+            ))
+            .with_hint("use DECIMAL(p, s) with p at most 38 and s from 0 to p"));
         }
-        T::Time32(_) | T::Time64(_) | T::Duration(_) | T::Interval(_) | T::Union(..) | T::RunEndEncoded(..) => {
-            return Err(CatalogError::invalid(format!("column {column:?} has type {data_type}, which no table can hold"))
-                .with_hint("store it as TIMESTAMP, BIGINT or VARCHAR"));
+        T::Time32(_)
+        | T::Time64(_)
+        | T::Duration(_)
+        | T::Interval(_)
+        | T::Union(..)
+        | T::RunEndEncoded(..) => {
+            return Err(CatalogError::invalid(format!(
+                "column {column:?} has type {data_type}, which no table can hold"
+            ))
+            .with_hint("store it as TIMESTAMP, BIGINT or VARCHAR"));
         }
     })
 }
@@ -73,7 +99,8 @@ mod tests {
     fn what_fits_is_widened_and_what_does_not_is_refused() {
         assert_eq!(storable("n", &DataType::UInt32).unwrap(), DataType::Int64);
         assert_eq!(
-            storable("at", &DataType::Timestamp(TimeUnit::Nanosecond, Some("+02:00".into()))).unwrap(),
+            storable("at", &DataType::Timestamp(TimeUnit::Nanosecond, Some("+02:00".into())))
+                .unwrap(),
             DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
         );
         let error = storable("gap", &DataType::Duration(TimeUnit::Second)).unwrap_err();

@@ -8,11 +8,15 @@
 use crate::metastore::{Metastore, ObjectMetastore};
 use crate::store::{self, Location};
 use crate::table_log::{AsOf, TableLog, TableVersion, Written};
-use crate::{Catalog, CatalogError, CatalogErrorKind, Change, Check, Entry, Result, Schema, Storage, Table, doctor};
+use crate::{
+    Catalog, CatalogError, CatalogErrorKind, Change, Check, Entry, Result, Schema, Storage, Table,
+    doctor,
+};
 use chrono::Utc;
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::ExecutionPlan;
+use futures::future::BoxFuture;
 use object_store::{ObjectStore, path::Path};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,13 +45,20 @@ impl Warehouse {
     /// # Errors
     /// `Invalid` for a URL no store answers to; `Denied` or `Unavailable` when the store cannot be read;
     /// `Unsupported` for a catalog of another format.
-    pub async fn open(url: &str) -> Result<Arc<Self>> {
-        let place = store::resolve(url)?;
-        crate::scan::check_store_url(&place)?;
-        let metastore = Box::new(ObjectMetastore::new(Arc::clone(&place.store), &place.path));
-        let warehouse = Self { url: url.to_owned(), place, metastore, newest: Mutex::default() };
-        warehouse.metastore.load().await.map_err(|error| error.during(format!("opening warehouse {url}")))?;
-        Ok(Arc::new(warehouse))
+    pub fn open<'a>(url: &'a str) -> BoxFuture<'a, Result<Arc<Self>>> {
+        Box::pin(async move {
+            let place = store::resolve(url)?;
+            crate::scan::check_store_url(&place)?;
+            let metastore = Box::new(ObjectMetastore::new(Arc::clone(&place.store), &place.path));
+            let warehouse =
+                Self { url: url.to_owned(), place, metastore, newest: Mutex::default() };
+            warehouse
+                .metastore
+                .load()
+                .await
+                .map_err(|error| error.during(format!("opening warehouse {url}")))?;
+            Ok(Arc::new(warehouse))
+        })
     }
 
     /// The directory or URL it was opened by.
@@ -59,16 +70,21 @@ impl Warehouse {
     ///
     /// # Errors
     /// Whatever reading the store fails with.
-    pub async fn catalog(&self) -> Result<Arc<Catalog>> {
-        let loaded = self.metastore.load().await?;
-        Ok(if loaded.version == 0 { Arc::new(beginning()) } else { loaded })
+    pub fn catalog(&self) -> BoxFuture<'_, Result<Arc<Catalog>>> {
+        Box::pin(async move {
+            let loaded = self.metastore.load().await?;
+            Ok(if loaded.version == 0 { Arc::new(beginning()) } else { loaded })
+        })
     }
 
     /// Changes the catalog by what `decide` says about the newest one. After a lost race `decide` is asked again.
     ///
     /// # Errors
     /// What `decide` fails with; `Conflict` when other writers keep winning.
-    pub async fn change(&self, decide: impl Fn(&Catalog) -> Result<Vec<Change>> + Send + Sync) -> Result<Arc<Catalog>> {
+    pub async fn change(
+        &self,
+        decide: impl Fn(&Catalog) -> Result<Vec<Change>> + Send + Sync,
+    ) -> Result<Arc<Catalog>> {
         for attempt in 0..CHANGE_ATTEMPTS {
             let loaded = self.metastore.load().await?;
             let (seen, mut changes) = match loaded.version {
@@ -88,8 +104,11 @@ impl Warehouse {
                 outcome => return outcome,
             }
         }
-        Err(CatalogError::new(CatalogErrorKind::Conflict, "other writers change the catalog faster than this one can")
-            .with_hint("run the statement again"))
+        Err(CatalogError::new(
+            CatalogErrorKind::Conflict,
+            "other writers change the catalog faster than this one can",
+        )
+        .with_hint("run the statement again"))
     }
 
     /// Makes the warehouse's own store known to a DataFusion runtime.
@@ -101,7 +120,11 @@ impl Warehouse {
     ///
     /// # Errors
     /// `Invalid` for a URL no store answers to.
-    pub fn store_for(&self, url: &str, environment: &RuntimeEnv) -> Result<(Arc<dyn ObjectStore>, Path)> {
+    pub fn store_for(
+        &self,
+        url: &str,
+        environment: &RuntimeEnv,
+    ) -> Result<(Arc<dyn ObjectStore>, Path)> {
         let place = store::resolve(url)?;
         environment.register_object_store(&place.root, Arc::clone(&place.store));
         Ok((place.store, place.path))
@@ -109,7 +132,9 @@ impl Warehouse {
 
     fn log(&self, table: &Table) -> Result<TableLog> {
         match &table.storage {
-            Storage::Delta { location, .. } if location.contains("://") || location.starts_with('/') => {
+            Storage::Delta { location, .. }
+                if location.contains("://") || location.starts_with('/') =>
+            {
                 Ok(TableLog::at(store::resolve(location)?))
             }
             Storage::Delta { location, .. } => Ok(TableLog::at(self.place.child(location))),
@@ -124,18 +149,27 @@ impl Warehouse {
     ///
     /// # Errors
     /// `Invalid` for a table of plain files; `NotFound` for a version that is not in the log.
-    pub async fn open_table(&self, table: &Table, at: AsOf) -> Result<TableVersion> {
-        let log = self.log(table)?;
-        let near = self.newest.lock().unwrap_or_else(PoisonError::into_inner).get(&table.id).cloned();
-        let opened = log.open(&Arc::new(table.clone()), &at, near.as_ref(), Utc::now().timestamp_millis()).await?;
-        if at == AsOf::Latest {
-            let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-            if newest.len() >= CACHED_VERSIONS {
-                newest.clear();
+    pub fn open_table<'a>(
+        &'a self,
+        table: &'a Table,
+        at: AsOf,
+    ) -> BoxFuture<'a, Result<TableVersion>> {
+        Box::pin(async move {
+            let log = self.log(table)?;
+            let near =
+                self.newest.lock().unwrap_or_else(PoisonError::into_inner).get(&table.id).cloned();
+            let opened = log
+                .open(&Arc::new(table.clone()), &at, near.as_ref(), Utc::now().timestamp_millis())
+                .await?;
+            if at == AsOf::Latest {
+                let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+                if newest.len() >= CACHED_VERSIONS {
+                    newest.clear();
+                }
+                newest.insert(table.id, opened.clone());
             }
-            newest.insert(table.id, opened.clone());
-        }
-        Ok(opened)
+            Ok(opened)
+        })
     }
 
     /// The same table with a new id and a directory of its own, ready to be created.
@@ -144,54 +178,80 @@ impl Warehouse {
         let id = Uuid::new_v4();
         let short = id.simple().to_string();
         let location = format!("{}/{}-{}", table.name.schema, table.name.name, &short[..8]);
-        Table { id, storage: Storage::Delta { location, managed: true }, created_at_ms: Utc::now().timestamp_millis(), ..table }
+        Table {
+            id,
+            storage: Storage::Delta { location, managed: true },
+            created_at_ms: Utc::now().timestamp_millis(),
+            ..table
+        }
     }
 
     /// Writes the rows of a plan into files of a table that [`Self::place_table`] placed and nobody created yet.
     ///
     /// # Errors
     /// As [`TableVersion::write`].
-    pub async fn write_new(&self, table: &Table, input: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Written> {
-        self.log(table)?.write_new(table, input, context).await
+    pub fn write_new<'a>(
+        &'a self,
+        table: &'a Table,
+        input: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> BoxFuture<'a, Result<Written>> {
+        Box::pin(async move { self.log(table)?.write_new(table, input, context).await })
     }
 
     /// Writes version 0 of a placed table, with these files if any. The catalog does not know it yet.
     ///
     /// # Errors
     /// `Invalid` for columns that cannot be stored.
-    pub async fn create_table(&self, table: &Table, written: Option<Written>) -> Result<()> {
-        self.log(table)?.create(table, written).await
+    pub fn create_table<'a>(
+        &'a self,
+        table: &'a Table,
+        written: Option<Written>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.log(table)?.create(table, written).await })
     }
 
     /// A catalog entry for a Delta table that exists already: `table` with its columns and partitioning from the log.
     ///
     /// # Errors
     /// `NotFound` when there is no Delta table at its location.
-    pub async fn describe_delta(&self, table: Table) -> Result<Table> {
-        let opened = self.log(&table)?.open(&Arc::new(table.clone()), &AsOf::Latest, None, Utc::now().timestamp_millis()).await?;
-        let schema = opened.schema();
-        let column = |field: &arrow::datatypes::FieldRef| crate::Column {
-            nullable: field.is_nullable(),
-            ..crate::Column::new(field.name(), field.data_type().clone())
-        };
-        let columns = schema.fields().iter().map(column).collect();
-        let partitioning =
-            opened.layout().partition_columns.iter().map(|column| crate::PartitionTerm::Column { column: column.clone() }).collect();
-        Ok(Table { columns, partitioning, ..table })
+    pub fn describe_delta(&self, table: Table) -> BoxFuture<'_, Result<Table>> {
+        Box::pin(async move {
+            let opened = self
+                .log(&table)?
+                .open(&Arc::new(table.clone()), &AsOf::Latest, None, Utc::now().timestamp_millis())
+                .await?;
+            let schema = opened.schema();
+            let column = |field: &arrow::datatypes::FieldRef| crate::Column {
+                nullable: field.is_nullable(),
+                ..crate::Column::new(field.name(), field.data_type().clone())
+            };
+            let columns = schema.fields().iter().map(column).collect();
+            let partitioning = opened
+                .layout()
+                .partition_columns
+                .iter()
+                .map(|column| crate::PartitionTerm::Column { column: column.clone() })
+                .collect();
+            Ok(Table { columns, partitioning, ..table })
+        })
     }
 
     /// Removes the directory of a managed table that the catalog no longer names.
     ///
     /// # Errors
     /// Whatever listing or deleting fails with.
-    pub async fn remove_table_files(&self, table: &Table) -> Result<u64> {
-        use futures::{StreamExt, TryStreamExt};
-        let Storage::Delta { managed: true, .. } = &table.storage else { return Ok(0) };
-        let place = self.log(table)?.location;
-        let found = place.store.list(Some(&place.path)).map_ok(|object| object.location).boxed();
-        let removed: Vec<Path> = place.store.delete_stream(found).try_collect().await?;
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&table.id);
-        Ok(removed.len() as u64)
+    pub fn remove_table_files<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            use futures::{StreamExt, TryStreamExt};
+            let Storage::Delta { managed: true, .. } = &table.storage else { return Ok(0) };
+            let place = self.log(table)?.location;
+            let found =
+                place.store.list(Some(&place.path)).map_ok(|object| object.location).boxed();
+            let removed: Vec<Path> = place.store.delete_stream(found).try_collect().await?;
+            self.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&table.id);
+            Ok(removed.len() as u64)
+        })
     }
 
     /// The checks of `pareto doctor`: the store, then the catalog.
@@ -203,7 +263,12 @@ impl Warehouse {
             Ok(catalog) => Check {
                 name: "catalog",
                 ok: true,
-                detail: format!("version {}, {} tables, {} views", catalog.version, catalog.tables().count(), catalog.views().count()),
+                detail: format!(
+                    "version {}, {} tables, {} views",
+                    catalog.version,
+                    catalog.tables().count(),
+                    catalog.views().count()
+                ),
             },
             Err(error) => Check { name: "catalog", ok: false, detail: error.to_string() },
         });

@@ -9,7 +9,9 @@
 use crate::error::Result;
 use crate::relations::Relations;
 use crate::session::Outcome;
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -99,18 +101,39 @@ impl Answer {
 
     /// The rows as one batch.
     pub(crate) fn batch(&self) -> Result<RecordBatch> {
-        let columns = self.shape.iter().enumerate().map(|(index, (_, kind))| self.column(index, *kind)).collect();
+        let columns = self
+            .shape
+            .iter()
+            .enumerate()
+            .map(|(index, (_, kind))| self.column(index, *kind))
+            .collect();
         Ok(RecordBatch::try_new(schema_of(self.shape), columns)?)
     }
 
     fn column(&self, index: usize, kind: Kind) -> ArrayRef {
         let cells = self.rows.iter().map(|row| row.get(index).unwrap_or(&Cell::Null));
         match kind {
-            Kind::Text => Arc::new(cells.map(|cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None }).collect::<StringArray>()),
-            Kind::Int => Arc::new(cells.map(|cell| if let Cell::Int(number) = cell { Some(*number) } else { None }).collect::<Int64Array>()),
-            Kind::Bool => Arc::new(cells.map(|cell| if let Cell::Bool(truth) = cell { Some(*truth) } else { None }).collect::<BooleanArray>()),
+            Kind::Text => Arc::new(
+                cells
+                    .map(
+                        |cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None },
+                    )
+                    .collect::<StringArray>(),
+            ),
+            Kind::Int => Arc::new(
+                cells
+                    .map(|cell| if let Cell::Int(number) = cell { Some(*number) } else { None })
+                    .collect::<Int64Array>(),
+            ),
+            Kind::Bool => Arc::new(
+                cells
+                    .map(|cell| if let Cell::Bool(truth) = cell { Some(*truth) } else { None })
+                    .collect::<BooleanArray>(),
+            ),
             Kind::Moment => {
-                let micros = cells.map(|cell| if let Cell::Moment(millis) = cell { millis.checked_mul(1000) } else { None });
+                let micros = cells.map(|cell| {
+                    if let Cell::Moment(millis) = cell { millis.checked_mul(1000) } else { None }
+                });
                 Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
             }
         }

@@ -9,7 +9,8 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::relations::{Names, Relations};
 use crate::session::Session;
-use crate::sql::{self, prepare, reader};
+use crate::sql::tree::{Tree, Written};
+use crate::sql::{self, prepare};
 use crate::state::{CATALOG, DEFAULT_SCHEMA};
 use arrow::array::RecordBatch;
 use datafusion::common::TableReference;
@@ -17,10 +18,9 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
-use datafusion::sql::parser::Statement as SqlStatement;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use pareto_catalog::{Catalog, Name, Table, TableVersion};
-use sqlparser::ast::ObjectName;
 use std::sync::Arc;
 
 /// What a statement runs with.
@@ -38,21 +38,30 @@ pub(crate) struct StatementContext {
 
 impl std::fmt::Debug for StatementContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StatementContext").field("catalog", &self.catalog.version).finish_non_exhaustive()
+        f.debug_struct("StatementContext")
+            .field("catalog", &self.catalog.version)
+            .finish_non_exhaustive()
     }
 }
 
 impl StatementContext {
     /// Takes the newest catalog and the session's settings.
-    pub(crate) async fn new(session: Arc<Session>) -> Result<Self> {
-        let engine = Arc::clone(session.engine());
-        let catalog = engine.warehouse().catalog().await?;
-        let mut state = engine.base().clone();
-        session.configure(&mut state)?;
-        let relations = Arc::new(Relations::new(Arc::clone(&engine), Arc::clone(&session), Arc::clone(&catalog), state.clone()));
-        state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
-        state.mark_start_execution();
-        Ok(Self { engine, session, catalog, state, relations })
+    pub(crate) fn new(session: Arc<Session>) -> BoxFuture<'static, Result<Self>> {
+        Box::pin(async move {
+            let engine = Arc::clone(session.engine());
+            let catalog = engine.warehouse().catalog().await?;
+            let mut state = engine.base().clone();
+            session.configure(&mut state)?;
+            let relations = Arc::new(Relations::new(
+                Arc::clone(&engine),
+                Arc::clone(&session),
+                Arc::clone(&catalog),
+                state.clone(),
+            ));
+            state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
+            state.mark_start_execution();
+            Ok(Self { engine, session, catalog, state, relations })
+        })
     }
 
     /// The tables this statement has opened.
@@ -61,21 +70,28 @@ impl StatementContext {
     }
 
     /// The table at the version this statement sees.
-    pub(crate) async fn table_version(&self, name: &Name) -> Result<TableVersion> {
-        self.relations.latest(name).await
+    pub(crate) fn table_version<'a>(
+        &'a self,
+        name: &'a Name,
+    ) -> BoxFuture<'a, Result<TableVersion>> {
+        Box::pin(async move { self.relations.latest(name).await })
     }
 
     /// The full name of something written with one to three parts.
-    pub(crate) fn name(&self, written: &ObjectName) -> Result<Name> {
-        let parts = reader::parts(written);
-        match parts.as_slice() {
+    pub(crate) fn name(&self, written: &Written) -> Result<Name> {
+        let parts = written.parts();
+        match parts {
             [name] => Ok(Name::new(self.schema(), name.clone())),
             [schema, name] => Ok(Name::new(schema.clone(), name.clone())),
-            [catalog, schema, name] if catalog.eq_ignore_ascii_case(CATALOG) => Ok(Name::new(schema.clone(), name.clone())),
-            [catalog, ..] if parts.len() == 3 => {
-                Err(EngineError::not_found(format!("database \"{catalog}\" does not exist")).with_hint(format!("the only one is \"{CATALOG}\"")))
+            [catalog, schema, name] if catalog.eq_ignore_ascii_case(CATALOG) => {
+                Ok(Name::new(schema.clone(), name.clone()))
             }
-            _ => Err(EngineError::invalid(format!("\"{written}\" is not a table name")).with_hint("write schema.table")),
+            [catalog, ..] if parts.len() == 3 => {
+                Err(EngineError::not_found(format!("database \"{catalog}\" does not exist"))
+                    .with_hint(format!("the only one is \"{CATALOG}\"")))
+            }
+            _ => Err(EngineError::invalid(format!("\"{written}\" is not a table name"))
+                .with_hint("write schema.table")),
         }
     }
 
@@ -91,44 +107,56 @@ impl StatementContext {
     }
 
     /// The table of that name; a view of that name is an error that says so.
-    pub(crate) fn table(&self, written: &ObjectName) -> Result<&Table> {
+    pub(crate) fn table(&self, written: &Written) -> Result<&Table> {
         let name = self.name(written)?;
         match self.catalog.table(&name) {
             Ok(table) => Ok(table),
             Err(error) => match self.catalog.view(&name) {
-                Ok(view) => Err(EngineError::invalid(format!("\"{}\" is a view, not a table", view.name))),
+                Ok(view) => {
+                    Err(EngineError::invalid(format!("\"{}\" is a view, not a table", view.name)))
+                }
                 Err(_) => Err(error.into()),
             },
         }
     }
 
     /// Plans a parsed statement.
-    pub(crate) async fn plan(&self, statement: SqlStatement) -> Result<LogicalPlan> {
-        let statement = prepare::prepare(statement, &self.relations, &self.state).await?;
-        Ok(self.state.statement_to_plan(statement).await?)
+    pub(crate) fn plan(&self, tree: Tree) -> BoxFuture<'_, Result<LogicalPlan>> {
+        Box::pin(async move { prepare::plan(tree, &self.relations, &self.state).await })
     }
 
     /// Plans a query that we wrote ourselves.
-    pub(crate) async fn plan_query(&self, sql: &str) -> Result<LogicalPlan> {
-        self.plan(sql::parse_query(sql)?).await
+    pub(crate) fn plan_query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<LogicalPlan>> {
+        Box::pin(async move { self.plan(sql::parse_query(sql)?).await })
     }
 
     /// Runs a plan.
-    pub(crate) async fn stream(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
-        let physical = self.state.create_physical_plan(plan).await?;
-        Ok(execute_stream(physical, self.state.task_ctx())?)
+    pub(crate) fn stream<'a>(
+        &'a self,
+        plan: &'a LogicalPlan,
+    ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
+        Box::pin(async move {
+            let physical = self.state.create_physical_plan(plan).await?;
+            Ok(execute_stream(physical, self.state.task_ctx())?)
+        })
     }
 
     /// Runs a query that we wrote ourselves and keeps its rows; for small answers only.
-    pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        let plan = self.plan_query(sql).await?;
-        Ok(self.stream(&plan).await?.try_collect().await?)
+    pub(crate) fn rows<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Vec<RecordBatch>>> {
+        Box::pin(async move {
+            let plan = self.plan_query(sql).await?;
+            Ok(self.stream(&plan).await?.try_collect().await?)
+        })
     }
 }
 
 /// The short way to write a name: without the schema when it is the one every warehouse has.
 pub(crate) fn short(name: &Name) -> String {
-    if name.schema == DEFAULT_SCHEMA { quote(&name.name) } else { format!("{}.{}", quote(&name.schema), quote(&name.name)) }
+    if name.schema == DEFAULT_SCHEMA {
+        quote(&name.name)
+    } else {
+        format!("{}.{}", quote(&name.schema), quote(&name.name))
+    }
 }
 
 /// A full name that any schema setting reads the same way.

@@ -22,6 +22,7 @@ use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use futures::future::BoxFuture;
 use options::CopyOptions;
 use pareto_catalog::{FileFormat, Name, Operation, Removal, TableVersion};
 use source::Source;
@@ -44,52 +45,68 @@ pub(crate) struct CopyFrom {
 }
 
 /// Loads files into a table. Returns the rows loaded.
-pub(crate) async fn from(ctx: &StatementContext, copy: CopyFrom) -> Result<u64> {
-    let table = ctx.table_version(&copy.table).await?;
-    let options = CopyOptions::parse(&copy.options)?;
-    let source = Source::find(ctx, &copy.url, copy.format).await?;
-    if let Some(rejects) = options.reject_table.clone() {
-        return careful::load(ctx, &table, &source, &copy.columns, &options, &rejects).await;
-    }
-    let plan = plan(ctx, &table, &source, &copy.columns, &options).await?;
-    match load(ctx, &table, &plan, &source).await {
-        Ok(rows) => Ok(rows),
-        // Most failures of a load are a bad row: find it, and say where it is.
-        Err(error) => Err(careful::explain(ctx, &table, &source, &copy.columns, &options, error).await),
-    }
+pub(crate) fn from<'a>(ctx: &'a StatementContext, copy: CopyFrom) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let table = ctx.table_version(&copy.table).await?;
+        let options = CopyOptions::parse(&copy.options)?;
+        let source = Source::find(ctx, &copy.url, copy.format).await?;
+        if let Some(rejects) = options.reject_table.clone() {
+            return careful::load(ctx, &table, &source, &copy.columns, &options, &rejects).await;
+        }
+        let plan = plan(ctx, &table, &source, &copy.columns, &options).await?;
+        match load(ctx, &table, &plan, &source).await {
+            Ok(rows) => Ok(rows),
+            // Most failures of a load are a bad row: find it, and say where it is.
+            Err(error) => {
+                Err(careful::explain(ctx, &table, &source, &copy.columns, &options, error).await)
+            }
+        }
+    })
 }
 
-async fn plan(
-    ctx: &StatementContext,
-    table: &TableVersion,
-    source: &Source,
-    listed: &[String],
-    options: &CopyOptions,
-) -> Result<LogicalPlan> {
-    let file_schema = source.schema(ctx, table, listed, options).await?;
-    let mapping = columns::map(table, &file_schema, source.first_name(), source.format)?;
-    let provider = source.provider(Arc::clone(&file_schema), options)?;
-    let scan = LogicalPlanBuilder::scan("files", provider_as_source(provider), None)?;
-    Ok(scan.project(mapping)?.build()?)
+fn plan<'a>(
+    ctx: &'a StatementContext,
+    table: &'a TableVersion,
+    source: &'a Source,
+    listed: &'a [String],
+    options: &'a CopyOptions,
+) -> BoxFuture<'a, Result<LogicalPlan>> {
+    Box::pin(async move {
+        let file_schema = source.schema(ctx, table, listed, options).await?;
+        let mapping = columns::map(table, &file_schema, source.first_name(), source.format)?;
+        let provider = source.provider(Arc::clone(&file_schema), options)?;
+        let scan = LogicalPlanBuilder::scan("files", provider_as_source(provider), None)?;
+        Ok(scan.project(mapping)?.build()?)
+    })
 }
 
-async fn load(ctx: &StatementContext, table: &TableVersion, plan: &LogicalPlan, source: &Source) -> Result<u64> {
-    let physical = ctx.state.create_physical_plan(plan).await?;
-    let title = format!("loading {}", table.table().name);
-    let watching = watch::start(ctx, &title, Some(source.bytes()), &physical);
-    let written = table.write(physical, ctx.state.task_ctx()).await;
-    drop(watching);
-    let written = written?;
-    let rows = written.rows;
-    if rows > 0 {
-        table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
-    }
-    Ok(rows)
+fn load<'a>(
+    ctx: &'a StatementContext,
+    table: &'a TableVersion,
+    plan: &'a LogicalPlan,
+    source: &'a Source,
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let physical = ctx.state.create_physical_plan(plan).await?;
+        let title = format!("loading {}", table.table().name);
+        let watching = watch::start(ctx, &title, Some(source.bytes()), &physical);
+        let written = table.write(physical, ctx.state.task_ctx()).await;
+        drop(watching);
+        let written = written?;
+        let rows = written.rows;
+        if rows > 0 {
+            table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
+        }
+        Ok(rows)
+    })
 }
 
 /// The format that a file name tells.
 fn format_of(name: &str) -> Result<FileFormat> {
-    let plain = [".gz", ".zst", ".bz2", ".xz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
+    let plain = [".gz", ".zst", ".bz2", ".xz"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(name);
     let extension = plain.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
         Some("parquet" | "pq") => Ok(FileFormat::Parquet),

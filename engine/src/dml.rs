@@ -17,8 +17,10 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, WriteOp};
 use datafusion::physical_plan::ExecutionPlan;
+use futures::future::BoxFuture;
 use pareto_catalog::{
-    AsOf, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan, Operation, Removal, Table,
+    AsOf, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan,
+    Operation, Removal, Table,
 };
 use rewrite::Rewrite;
 use std::collections::HashSet;
@@ -28,46 +30,81 @@ use std::sync::Arc;
 const ATTEMPTS: usize = 10;
 
 /// Runs a write and returns how many rows it inserted, changed or removed.
-pub(crate) async fn execute(ctx: &StatementContext, dml: &DmlStatement) -> Result<u64> {
-    let name = ctx.name_of(&dml.table_name);
-    match &dml.op {
-        WriteOp::Insert(InsertOp::Append) => insert(ctx, &name, &dml.input, Operation::Append).await,
-        WriteOp::Insert(InsertOp::Overwrite) => insert(ctx, &name, &dml.input, Operation::Overwrite).await,
-        WriteOp::Insert(InsertOp::Replace) => Err(EngineError::invalid("REPLACE INTO is not supported")
-            .with_hint("use MERGE INTO .. WHEN MATCHED THEN UPDATE")),
-        WriteOp::Truncate => truncate(ctx, &name).await,
-        WriteOp::Delete => rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::delete(target, dml)).await,
-        WriteOp::Update => rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::update(target, dml)).await,
-        WriteOp::MergeInto(merge) => rewrite_rows(ctx, &name, &dml.table_name, |target| merge::plan(target, dml, merge)).await,
-        other => Err(EngineError::invalid(format!("{other} cannot be written this way"))),
-    }
+pub(crate) fn execute<'a>(
+    ctx: &'a StatementContext,
+    dml: &'a DmlStatement,
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let name = ctx.name_of(&dml.table_name);
+        match &dml.op {
+            WriteOp::Insert(InsertOp::Append) => {
+                insert(ctx, &name, &dml.input, Operation::Append).await
+            }
+            WriteOp::Insert(InsertOp::Overwrite) => {
+                insert(ctx, &name, &dml.input, Operation::Overwrite).await
+            }
+            WriteOp::Insert(InsertOp::Replace) => {
+                Err(EngineError::invalid("REPLACE INTO is not supported")
+                    .with_hint("use MERGE INTO .. WHEN MATCHED THEN UPDATE"))
+            }
+            WriteOp::Truncate => truncate(ctx, &name).await,
+            WriteOp::Delete => {
+                rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::delete(target, dml))
+                    .await
+            }
+            WriteOp::Update => {
+                rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::update(target, dml))
+                    .await
+            }
+            WriteOp::MergeInto(merge) => {
+                rewrite_rows(ctx, &name, &dml.table_name, |target| merge::plan(target, dml, merge))
+                    .await
+            }
+            other => Err(EngineError::invalid(format!("{other} cannot be written this way"))),
+        }
+    })
 }
 
 /// The plan of a query as it will run.
-async fn physical(ctx: &StatementContext, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-    Ok(ctx.state.create_physical_plan(plan).await?)
+fn physical<'a>(
+    ctx: &'a StatementContext,
+    plan: &'a LogicalPlan,
+) -> BoxFuture<'a, Result<Arc<dyn ExecutionPlan>>> {
+    Box::pin(async move { Ok(ctx.state.create_physical_plan(plan).await?) })
 }
 
-async fn insert(ctx: &StatementContext, name: &Name, input: &LogicalPlan, operation: Operation) -> Result<u64> {
-    let table = ctx.table_version(name).await?;
-    let written = table.write(physical(ctx, input).await?, ctx.state.task_ctx()).await?;
-    let rows = written.rows;
-    if rows == 0 && operation == Operation::Append {
-        return Ok(0);
-    }
-    let removal = if operation == Operation::Overwrite { Removal::Everything } else { Removal::Nothing };
-    table.commit(Some(written), &removal, &operation).await?;
-    Ok(rows)
+fn insert<'a>(
+    ctx: &'a StatementContext,
+    name: &'a Name,
+    input: &'a LogicalPlan,
+    operation: Operation,
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let table = ctx.table_version(name).await?;
+        let written = table.write(physical(ctx, input).await?, ctx.state.task_ctx()).await?;
+        let rows = written.rows;
+        if rows == 0 && operation == Operation::Append {
+            return Ok(0);
+        }
+        let removal =
+            if operation == Operation::Overwrite { Removal::Everything } else { Removal::Nothing };
+        table.commit(Some(written), &removal, &operation).await?;
+        Ok(rows)
+    })
 }
 
-async fn truncate(ctx: &StatementContext, name: &Name) -> Result<u64> {
-    let table = ctx.table_version(name).await?;
-    table.rewritable()?;
-    let rows = table.row_count().unwrap_or(0);
-    if !table.files().is_empty() {
-        table.commit(None, &Removal::Everything, &Operation::Delete { predicate: None }).await?;
-    }
-    Ok(rows)
+fn truncate<'a>(ctx: &'a StatementContext, name: &'a Name) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let table = ctx.table_version(name).await?;
+        table.rewritable()?;
+        let rows = table.row_count().unwrap_or(0);
+        if !table.files().is_empty() {
+            table
+                .commit(None, &Removal::Everything, &Operation::Delete { predicate: None })
+                .await?;
+        }
+        Ok(rows)
+    })
 }
 
 /// Plans and runs a rewrite, again on the newest version when another writer changed the same rows first.
@@ -112,11 +149,15 @@ impl Target {
 }
 
 fn scan_plan(reference: &TableReference, scan: NativeScan) -> Result<LogicalPlan> {
-    Ok(LogicalPlanBuilder::scan(reference.clone(), provider_as_source(Arc::new(scan)), None)?.build()?)
+    Ok(LogicalPlanBuilder::scan(reference.clone(), provider_as_source(Arc::new(scan)), None)?
+        .build()?)
 }
 
 /// `plan` with its leftmost table, the one that is written to, replaced by `make` of the name it is known by.
-fn replace_target(plan: &LogicalPlan, make: &dyn Fn(&TableReference) -> Result<LogicalPlan>) -> Result<LogicalPlan> {
+fn replace_target(
+    plan: &LogicalPlan,
+    make: &dyn Fn(&TableReference) -> Result<LogicalPlan>,
+) -> Result<LogicalPlan> {
     if let LogicalPlan::TableScan(scan) = plan {
         return make(&scan.table_name);
     }
@@ -137,50 +178,55 @@ fn refuse_volatile(plan: &LogicalPlan, verb: &str) -> Result<()> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     if volatile {
-        return Err(EngineError::invalid(format!("{verb} cannot use a function whose value changes from call to call"))
-            .with_hint("compute the values into a table first, then join with it"));
+        return Err(EngineError::invalid(format!(
+            "{verb} cannot use a function whose value changes from call to call"
+        ))
+        .with_hint("compute the values into a table first, then join with it"));
     }
     Ok(())
 }
 
 /// Creates a table from the rows of a query: files, then version 0, then its entry in the catalog.
-pub(crate) async fn create_table_as(
-    ctx: &StatementContext,
+pub(crate) fn create_table_as<'a>(
+    ctx: &'a StatementContext,
     table: Table,
     input: LogicalPlan,
     replace: bool,
     if_not_exists: bool,
-) -> Result<u64> {
-    let warehouse = ctx.engine.warehouse();
-    let existing = ctx.catalog.table(&table.name).ok().cloned();
-    if existing.is_some() && !replace {
-        return if if_not_exists { Ok(0) } else { Err(taken(&table.name).into()) };
-    }
-    let columns = if table.columns.is_empty() { columns_of(&input)? } else { table.columns.clone() };
-    let placed = warehouse.place_table(Table { columns, ..table });
-    let plan = physical(ctx, &input).await?;
-    let written = warehouse.write_new(&placed, plan, ctx.state.task_ctx()).await?;
-    let rows = written.rows;
-    warehouse.create_table(&placed, Some(written)).await?;
-    let name = placed.name.clone();
-    warehouse
-        .change(|catalog| {
-            catalog.schema(&name.schema)?;
-            if catalog.view(&name).is_ok() || (catalog.table(&name).is_ok() && !replace) {
-                return Err(taken(&name));
-            }
-            let mut changes = Vec::new();
-            if let Ok(old) = catalog.table(&name) {
-                changes.push(Change::Drop(EntryKey::Table(old.name.clone())));
-            }
-            changes.push(Change::Put(Entry::Table(placed.clone())));
-            Ok(changes)
-        })
-        .await?;
-    if let Some(old) = existing {
-        warehouse.remove_table_files(&old).await?;
-    }
-    Ok(rows)
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let warehouse = ctx.engine.warehouse();
+        let existing = ctx.catalog.table(&table.name).ok().cloned();
+        if existing.is_some() && !replace {
+            return if if_not_exists { Ok(0) } else { Err(taken(&table.name).into()) };
+        }
+        let columns =
+            if table.columns.is_empty() { columns_of(&input)? } else { table.columns.clone() };
+        let placed = warehouse.place_table(Table { columns, ..table });
+        let plan = physical(ctx, &input).await?;
+        let written = warehouse.write_new(&placed, plan, ctx.state.task_ctx()).await?;
+        let rows = written.rows;
+        warehouse.create_table(&placed, Some(written)).await?;
+        let name = placed.name.clone();
+        warehouse
+            .change(|catalog| {
+                catalog.schema(&name.schema)?;
+                if catalog.view(&name).is_ok() || (catalog.table(&name).is_ok() && !replace) {
+                    return Err(taken(&name));
+                }
+                let mut changes = Vec::new();
+                if let Ok(old) = catalog.table(&name) {
+                    changes.push(Change::Drop(EntryKey::Table(old.name.clone())));
+                }
+                changes.push(Change::Put(Entry::Table(placed.clone())));
+                Ok(changes)
+            })
+            .await?;
+        if let Some(old) = existing {
+            warehouse.remove_table_files(&old).await?;
+        }
+        Ok(rows)
+    })
 }
 
 fn taken(name: &Name) -> CatalogError {
@@ -193,11 +239,15 @@ fn columns_of(input: &LogicalPlan) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = Vec::new();
     for field in input.schema().fields() {
         if columns.iter().any(|column| column.name.eq_ignore_ascii_case(field.name())) {
-            return Err(EngineError::invalid(format!("the query yields two columns named \"{}\"", field.name()))
-                .with_hint("give one of them another name with AS"));
+            return Err(EngineError::invalid(format!(
+                "the query yields two columns named \"{}\"",
+                field.name()
+            ))
+            .with_hint("give one of them another name with AS"));
         }
         let data_type = pareto_catalog::types::storable(field.name(), field.data_type())?;
-        columns.push(Column { nullable: field.is_nullable(), ..Column::new(field.name(), data_type) });
+        columns
+            .push(Column { nullable: field.is_nullable(), ..Column::new(field.name(), data_type) });
     }
     Ok(columns)
 }

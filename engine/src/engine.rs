@@ -16,6 +16,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
+use futures::future::BoxFuture;
 use pareto_catalog::{Check, Warehouse};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -79,16 +80,26 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Opens a warehouse, making it when the place is empty.
-    pub async fn open(options: EngineOptions) -> Result<Arc<Self>> {
-        let threads = match options.threads {
-            Some(threads) => Some(NonZeroUsize::new(threads).ok_or_else(|| EngineError::invalid("threads must be at least 1"))?),
-            None => None,
-        };
-        let runtime = runtime(&options)?;
-        let warehouse = Warehouse::open(&options.warehouse).await?;
-        warehouse.register_stores(&runtime);
-        let base = state::base(runtime, threads)?;
-        Ok(Arc::new(Self { warehouse, base, queries: Arc::new(QueryLog::default()), progress: options.progress }))
+    pub fn open(options: EngineOptions) -> BoxFuture<'static, Result<Arc<Self>>> {
+        Box::pin(async move {
+            let threads = match options.threads {
+                Some(threads) => Some(
+                    NonZeroUsize::new(threads)
+                        .ok_or_else(|| EngineError::invalid("threads must be at least 1"))?,
+                ),
+                None => None,
+            };
+            let runtime = runtime(&options)?;
+            let warehouse = Warehouse::open(&options.warehouse).await?;
+            warehouse.register_stores(&runtime);
+            let base = state::base(runtime, threads)?;
+            Ok(Arc::new(Self {
+                warehouse,
+                base,
+                queries: Arc::new(QueryLog::default()),
+                progress: options.progress,
+            }))
+        })
     }
 
     /// The warehouse this engine works on.
@@ -102,8 +113,8 @@ impl Engine {
     }
 
     /// Checks a store (put-if-absent, clock, rights) and the catalog in it.
-    pub async fn doctor(url: &str) -> Result<Vec<Check>> {
-        Ok(Warehouse::doctor(url).await?)
+    pub fn doctor<'a>(url: &'a str) -> BoxFuture<'a, Result<Vec<Check>>> {
+        Box::pin(async move { Ok(Warehouse::doctor(url).await?) })
     }
 
     pub(crate) fn base(&self) -> &SessionState {
@@ -128,7 +139,10 @@ fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     let mode = match &options.spill_dir {
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(|error| {
-                EngineError::invalid(format!("cannot make the spill directory \"{}\": {error}", dir.display()))
+                EngineError::invalid(format!(
+                    "cannot make the spill directory \"{}\": {error}",
+                    dir.display()
+                ))
             })?;
             DiskManagerMode::Directories(vec![dir.clone()])
         }
@@ -140,7 +154,10 @@ fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     // Footers of wide fact tables add up: a tenth of the pool, between 64 MB and 1 GB.
     let footers = (limit / 10).clamp(64 << 20, 1 << 30);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(limit), NAMED_CONSUMERS)))
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(
+            FairSpillPool::new(limit),
+            NAMED_CONSUMERS,
+        )))
         .with_disk_manager_builder(disk)
         .with_metadata_cache_limit(footers)
         // Files queried in place come and go; a kept listing would hide new ones.

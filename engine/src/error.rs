@@ -13,7 +13,6 @@
 //!   hint: did you mean "amount"?
 //! ```
 
-
 mod translate;
 
 pub(crate) use pareto_catalog::nearest::nearest;
@@ -127,7 +126,11 @@ impl EngineError {
         if self.excerpt.is_some() {
             return self;
         }
-        if self.position.is_none() && matches!(self.kind, ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::AlreadyExists)
+        if self.position.is_none()
+            && matches!(
+                self.kind,
+                ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::AlreadyExists
+            )
         {
             self.position = quoted_names(&self.message).find_map(|name| find_name(sql, name));
         }
@@ -183,9 +186,11 @@ fn find_name(sql: &str, name: &str) -> Option<Position> {
 /// The line at a position with a caret under its column.
 fn excerpt(sql: &str, position: Position) -> Option<String> {
     let index = usize::try_from(position.line.checked_sub(1)?).ok()?;
-    let line: Vec<char> = sql.lines().nth(index)?.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+    let line: Vec<char> =
+        sql.lines().nth(index)?.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
     let column = usize::try_from(position.column.checked_sub(1)?).ok()?.min(line.len());
-    let start = if line.len() <= EXCERPT_CHARS { 0 } else { column.saturating_sub(EXCERPT_CHARS / 2) };
+    let start =
+        if line.len() <= EXCERPT_CHARS { 0 } else { column.saturating_sub(EXCERPT_CHARS / 2) };
     let end = line.len().min(start + EXCERPT_CHARS);
     let before = if start > 0 { "…" } else { "" };
     let after = if end < line.len() { "…" } else { "" };

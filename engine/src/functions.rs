@@ -12,7 +12,10 @@ use datafusion::common::ScalarValue;
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::FunctionRegistry;
-use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
 use std::sync::{Arc, LazyLock};
 
 /// Adds them to a registry, in place of DataFusion's `version`.
@@ -47,9 +50,20 @@ macro_rules! about {
 }
 
 static ABOUT: [About; 4] = [
-    about!("version", [], "The version of Pareto.", |_| format!("Pareto {}", env!("CARGO_PKG_VERSION"))),
-    about!("current_schema", [], "The schema that names without one are looked up in.", |options| options.catalog.default_schema.clone()),
-    about!("current_catalog", ["current_database"], "The name of the database.", |options| options.catalog.default_catalog.clone()),
+    about!("version", [], "The version of Pareto.", |_| format!(
+        "Pareto {}",
+        env!("CARGO_PKG_VERSION")
+    )),
+    about!(
+        "current_schema",
+        [],
+        "The schema that names without one are looked up in.",
+        |options| options.catalog.default_schema.clone()
+    ),
+    about!("current_catalog", ["current_database"], "The name of the database.", |options| options
+        .catalog
+        .default_catalog
+        .clone()),
     about!("current_user", ["session_user", "user"], "Who is connected.", |options| {
         options.extensions.get::<ParetoOptions>().map(|own| own.user.clone()).unwrap_or_default()
     }),

@@ -33,9 +33,17 @@ pub(crate) const TABLES: &[Entry] = &[
     Entry { name: "tables", shape: relations::TABLES, make: relations::tables },
     Entry { name: "columns", shape: relations::COLUMNS, make: relations::columns },
     Entry { name: "views", shape: relations::VIEWS, make: relations::views },
-    Entry { name: "table_constraints", shape: keys::TABLE_CONSTRAINTS, make: keys::table_constraints },
+    Entry {
+        name: "table_constraints",
+        shape: keys::TABLE_CONSTRAINTS,
+        make: keys::table_constraints,
+    },
     Entry { name: "key_column_usage", shape: keys::KEY_COLUMN_USAGE, make: keys::key_column_usage },
-    Entry { name: "referential_constraints", shape: keys::REFERENTIAL_CONSTRAINTS, make: keys::referential_constraints },
+    Entry {
+        name: "referential_constraints",
+        shape: keys::REFERENTIAL_CONSTRAINTS,
+        make: keys::referential_constraints,
+    },
 ];
 
 /// What DataFusion provides.
@@ -69,22 +77,39 @@ impl std::fmt::Debug for Entry {
 impl SchemaProvider for Listed {
     fn table_names(&self) -> Vec<String> {
         let routines = if self.schema == NAME { &ROUTINES[..] } else { &[] };
-        self.entries.iter().map(|entry| entry.name).chain(routines.iter().copied()).map(str::to_owned).collect()
+        self.entries
+            .iter()
+            .map(|entry| entry.name)
+            .chain(routines.iter().copied())
+            .map(str::to_owned)
+            .collect()
     }
 
-    async fn table(&self, name: &str) -> PlanResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        if let Some(entry) = self.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name)) {
+    async fn table(
+        &self,
+        name: &str,
+    ) -> PlanResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        if let Some(entry) = self.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name))
+        {
             let relations = Arc::clone(&self.relations);
-            return Ok(Some(Arc::new(Described { relations, shape: entry.shape, make: entry.make })));
+            return Ok(Some(Arc::new(Described {
+                relations,
+                shape: entry.shape,
+                make: entry.make,
+            })));
         }
         let routine = ROUTINES.iter().find(|routine| routine.eq_ignore_ascii_case(name));
         if let (NAME, Some(routine)) = (self.schema, routine) {
             let names = Arc::new(Names::new(Arc::clone(&self.relations)));
             let functions = self.relations.template().table_functions().clone();
-            return InformationSchemaProvider::new(names).with_table_functions(functions).table(routine).await;
+            return InformationSchemaProvider::new(names)
+                .with_table_functions(functions)
+                .table(routine)
+                .await;
         }
         let known = self.table_names();
-        let error = EngineError::not_found(format!("table \"{}.{name}\" does not exist", self.schema));
+        let error =
+            EngineError::not_found(format!("table \"{}.{name}\" does not exist", self.schema));
         Err(error.with_nearest(name, known.iter().map(String::as_str)).into())
     }
 
@@ -95,5 +120,8 @@ impl SchemaProvider for Listed {
 
 /// The described tables of both schemas, for the lists.
 fn described() -> impl Iterator<Item = (&'static str, &'static Entry)> {
-    TABLES.iter().map(|entry| (NAME, entry)).chain(system::TABLES.iter().map(|entry| (system::NAME, entry)))
+    TABLES
+        .iter()
+        .map(|entry| (NAME, entry))
+        .chain(system::TABLES.iter().map(|entry| (system::NAME, entry)))
 }

@@ -123,7 +123,9 @@ impl Running {
     /// Follows an outcome to its end; the errors of its stream become ours, with their place in the SQL.
     pub(crate) fn follow(mut self, outcome: Outcome, sql: &str) -> Outcome {
         match outcome {
-            Outcome::Rows(inner) => Outcome::Rows(Box::pin(Followed { inner, running: self, sql: sql.to_owned() })),
+            Outcome::Rows(inner) => {
+                Outcome::Rows(Box::pin(Followed { inner, running: self, sql: sql.to_owned() }))
+            }
             Outcome::Affected(rows) => {
                 self.rows = rows;
                 self.done();
@@ -139,7 +141,11 @@ impl Running {
     /// It failed.
     pub(crate) fn fail(&mut self, error: &EngineError) {
         self.ended = true;
-        let state = if error.kind == ErrorKind::Cancelled { QueryState::Cancelled } else { QueryState::Failed };
+        let state = if error.kind == ErrorKind::Cancelled {
+            QueryState::Cancelled
+        } else {
+            QueryState::Failed
+        };
         self.log.end(self.id, self.rows, state, Some(error.message.clone()));
     }
 

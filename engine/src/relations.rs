@@ -25,6 +25,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::ViewTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use futures::future::BoxFuture;
 use pareto_catalog::{AsOf, Catalog, Name, Segment, Storage, Table, TableVersion, View};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,7 +40,10 @@ const TIMESTAMP_MARK: &str = " TIMESTAMP AS OF ";
 
 /// Whether a relation name is one we made up for a place in the statement.
 pub(crate) fn is_hidden(name: &str) -> bool {
-    name.contains(VERSION_MARK) || name.contains(TIMESTAMP_MARK) || name.contains("('") || name.contains('$')
+    name.contains(VERSION_MARK)
+        || name.contains(TIMESTAMP_MARK)
+        || name.contains("('")
+        || name.contains('$')
 }
 
 /// The relation name of a table at a version.
@@ -85,7 +89,12 @@ impl std::fmt::Debug for Relations {
 }
 
 impl Relations {
-    pub(crate) fn new(engine: Arc<Engine>, session: Arc<Session>, catalog: Arc<Catalog>, template: SessionState) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        session: Arc<Session>,
+        catalog: Arc<Catalog>,
+        template: SessionState,
+    ) -> Self {
         Self {
             engine,
             session,
@@ -119,35 +128,51 @@ impl Relations {
     }
 
     /// The table at the version this statement sees.
-    pub(crate) async fn latest(&self, name: &Name) -> Result<TableVersion> {
-        let table = self.catalog.table(name)?;
-        self.open(table, AsOf::Latest).await
+    pub(crate) fn latest<'a>(&'a self, name: &'a Name) -> BoxFuture<'a, Result<TableVersion>> {
+        Box::pin(async move {
+            let table = self.catalog.table(name)?;
+            self.open(table, AsOf::Latest).await
+        })
     }
 
     /// The table at a version, opened once.
-    async fn open(&self, table: &Table, at: AsOf) -> Result<TableVersion> {
-        if let Storage::Files { .. } = table.storage {
-            return Err(EngineError::invalid(format!("\"{}\" is an external table: its files have no versions and are only read", table.name))
-                .with_hint(format!("CREATE TABLE .. AS SELECT * FROM {} makes a table of your own", full(&table.name))));
-        }
-        let key = (table.name.clone(), versioned("", &at));
-        let mut opened = self.opened.lock().await;
-        if let Some(version) = opened.get(&key) {
-            return Ok(version.clone());
-        }
-        let version = self.engine.warehouse().open_table(table, at).await?;
-        opened.insert(key, version.clone());
-        Ok(version)
+    fn open<'a>(&'a self, table: &'a Table, at: AsOf) -> BoxFuture<'a, Result<TableVersion>> {
+        Box::pin(async move {
+            if let Storage::Files { .. } = table.storage {
+                return Err(EngineError::invalid(format!(
+                    "\"{}\" is an external table: its files have no versions and are only read",
+                    table.name
+                ))
+                .with_hint(format!(
+                    "CREATE TABLE .. AS SELECT * FROM {} makes a table of your own",
+                    full(&table.name)
+                )));
+            }
+            let key = (table.name.clone(), versioned("", &at));
+            let mut opened = self.opened.lock().await;
+            if let Some(version) = opened.get(&key) {
+                return Ok(version.clone());
+            }
+            let version = self.engine.warehouse().open_table(table, at).await?;
+            opened.insert(key, version.clone());
+            Ok(version)
+        })
     }
 
     /// Makes files readable under a relation name, until the statement ends.
-    pub(crate) async fn add_files(&self, name: String, source: &FileSource) -> Result<()> {
-        if self.files.lock().await.contains_key(&name) {
-            return Ok(());
-        }
-        let provider = files::provider(source, self.engine.warehouse(), &self.template).await?;
-        self.files.lock().await.insert(name, provider);
-        Ok(())
+    pub(crate) fn add_files<'a>(
+        &'a self,
+        name: String,
+        source: &'a FileSource,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            if self.files.lock().await.contains_key(&name) {
+                return Ok(());
+            }
+            let provider = files::provider(source, self.engine.warehouse(), &self.template).await?;
+            self.files.lock().await.insert(name, provider);
+            Ok(())
+        })
     }
 
     /// Makes a scan readable under a name that no table can have, until the statement ends.
@@ -161,53 +186,82 @@ impl Relations {
     }
 
     /// The scan of a table.
-    async fn table(&self, table: &Table, at: AsOf) -> Result<Arc<dyn TableProvider>> {
-        let key = (table.name.clone(), versioned("", &at));
-        if let Some(provider) = self.providers.lock().await.get(&key) {
-            return Ok(Arc::clone(provider));
-        }
-        let provider = match &table.storage {
-            Storage::Delta { .. } => self.open(table, at).await?.provider().await?,
-            Storage::Files { .. } if at != AsOf::Latest => return Err(self.open(table, at).await.err().unwrap_or_else(|| {
-                EngineError::invalid("external tables have no versions")
-            })),
-            Storage::Files { .. } => files::provider(&FileSource::of(table)?, self.engine.warehouse(), &self.template).await?,
-        };
-        let provider = defaults::with_defaults(table, provider, &self.template)?;
-        self.providers.lock().await.insert(key, Arc::clone(&provider));
-        Ok(provider)
+    fn table<'a>(
+        &'a self,
+        table: &'a Table,
+        at: AsOf,
+    ) -> BoxFuture<'a, Result<Arc<dyn TableProvider>>> {
+        Box::pin(async move {
+            let key = (table.name.clone(), versioned("", &at));
+            if let Some(provider) = self.providers.lock().await.get(&key) {
+                return Ok(Arc::clone(provider));
+            }
+            let provider = match &table.storage {
+                Storage::Delta { .. } => self.open(table, at).await?.provider().await?,
+                Storage::Files { .. } if at != AsOf::Latest => {
+                    return Err(self.open(table, at).await.err().unwrap_or_else(|| {
+                        EngineError::invalid("external tables have no versions")
+                    }));
+                }
+                Storage::Files { .. } => {
+                    files::provider(
+                        &FileSource::of(table)?,
+                        self.engine.warehouse(),
+                        &self.template,
+                    )
+                    .await?
+                }
+            };
+            let provider = defaults::with_defaults(table, provider, &self.template)?;
+            self.providers.lock().await.insert(key, Arc::clone(&provider));
+            Ok(provider)
+        })
     }
 
     /// The plan of a view. `path` names the views being expanded, outermost first.
-    async fn view(self: &Arc<Self>, view: &View, path: &[Name]) -> Result<Arc<dyn TableProvider>> {
-        if path.contains(&view.name) {
-            let names: Vec<String> = path.iter().chain([&view.name]).map(ToString::to_string).collect();
-            return Err(EngineError::invalid(format!("view \"{}\" is defined by itself: {}", view.name, names.join(" -> "))));
-        }
-        if path.len() >= VIEW_DEPTH {
-            return Err(EngineError::invalid(format!("view \"{}\" stands on more than {VIEW_DEPTH} views", view.name)));
-        }
-        let mut inner = path.to_vec();
-        inner.push(view.name.clone());
-        let mut state = self.template.clone();
-        state.config_mut().options_mut().catalog.default_schema = view.name.schema.clone();
-        state.register_catalog_list(Arc::new(Names::inside(Arc::clone(self), inner)));
-        let expand = async {
-            let statement = prepare::prepare(sql::parse_query(&view.sql)?, self, &state).await?;
-            Ok::<_, EngineError>(state.statement_to_plan(statement).await?)
-        };
-        let plan = Box::pin(expand).await.map_err(|error| EngineError {
-            message: format!("view \"{}\" cannot be expanded: {}", view.name, error.message),
-            position: None,
-            ..error
-        })?;
-        Ok(Arc::new(ViewTable::new(named(plan, view)?, Some(view.sql.clone()))))
+    fn view<'a>(
+        self: &'a Arc<Self>,
+        view: &'a View,
+        path: &'a [Name],
+    ) -> BoxFuture<'a, Result<Arc<dyn TableProvider>>> {
+        Box::pin(async move {
+            if path.contains(&view.name) {
+                let names: Vec<String> =
+                    path.iter().chain([&view.name]).map(ToString::to_string).collect();
+                return Err(EngineError::invalid(format!(
+                    "view \"{}\" is defined by itself: {}",
+                    view.name,
+                    names.join(" -> ")
+                )));
+            }
+            if path.len() >= VIEW_DEPTH {
+                return Err(EngineError::invalid(format!(
+                    "view \"{}\" stands on more than {VIEW_DEPTH} views",
+                    view.name
+                )));
+            }
+            let mut inner = path.to_vec();
+            inner.push(view.name.clone());
+            let mut state = self.template.clone();
+            state.config_mut().options_mut().catalog.default_schema = view.name.schema.clone();
+            state.register_catalog_list(Arc::new(Names::inside(Arc::clone(self), inner)));
+            let expand = async { prepare::plan(sql::parse_query(&view.sql)?, self, &state).await };
+            let plan = Box::pin(expand).await.map_err(|error| EngineError {
+                message: format!("view \"{}\" cannot be expanded: {}", view.name, error.message),
+                position: None,
+                ..error
+            })?;
+            let table: Arc<dyn TableProvider> =
+                Arc::new(ViewTable::new(named(plan, view)?, Some(view.sql.clone())));
+            Ok(table)
+        })
     }
 }
 
 /// Gives the columns of a view the names it was created with.
 fn named(plan: LogicalPlan, view: &View) -> Result<LogicalPlan> {
-    let have: Vec<&str> = plan.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    let have: Vec<&str> =
+        plan.schema().fields().iter().map(|field| field.name().as_str()).collect();
     if have.len() != view.columns.len() {
         // `SELECT *` over a table that has gained a column since.
         return Ok(plan);
@@ -220,7 +274,9 @@ fn named(plan: LogicalPlan, view: &View) -> Result<LogicalPlan> {
         .columns()
         .into_iter()
         .zip(&view.columns)
-        .map(|(column, declared)| datafusion::logical_expr::Expr::Column(column).alias(declared.name.clone()))
+        .map(|(column, declared)| {
+            datafusion::logical_expr::Expr::Column(column).alias(declared.name.clone())
+        })
         .collect();
     Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
 }

@@ -11,16 +11,17 @@ mod prepared;
 pub use prepared::Prepared;
 
 use crate::context::StatementContext;
+use crate::dml;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::settings::{self, SETTINGS};
 use crate::sql::{self, Parsed};
 use crate::state::DEFAULT_SCHEMA;
-use crate::dml;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
+use futures::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use uuid::Uuid;
@@ -69,8 +70,17 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>) -> Arc<Self> {
-        let values = Values { schema: DEFAULT_SCHEMA.to_owned(), user: "pareto".to_owned(), settings: BTreeMap::new() };
-        Arc::new_cyclic(|me| Self { me: Weak::clone(me), id: Uuid::new_v4(), engine, values: Mutex::new(values) })
+        let values = Values {
+            schema: DEFAULT_SCHEMA.to_owned(),
+            user: "pareto".to_owned(),
+            settings: BTreeMap::new(),
+        };
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            id: Uuid::new_v4(),
+            engine,
+            values: Mutex::new(values),
+        })
     }
 
     /// Cuts a text into statements at its semicolons; comments and quotes are respected, empty statements dropped.
@@ -79,43 +89,57 @@ impl Session {
     }
 
     /// Runs exactly one statement.
-    pub async fn execute(&self, sql: &str) -> Result<Outcome> {
-        let mut running = self.engine.queries().begin(self.id, sql);
-        match Box::pin(self.run(sql)).await {
-            Ok(outcome) => Ok(running.follow(outcome, sql)),
-            Err(error) => {
-                let error = error.locate(sql);
-                running.fail(&error);
-                Err(error)
+    pub fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(async move {
+            let mut running = self.engine.queries().begin(self.id, sql);
+            match Box::pin(self.run(sql)).await {
+                Ok(outcome) => Ok(running.follow(outcome, sql)),
+                Err(error) => {
+                    let error = error.locate(sql);
+                    running.fail(&error);
+                    Err(error)
+                }
             }
-        }
+        })
     }
 
-    async fn run(&self, sql: &str) -> Result<Outcome> {
-        let parsed = sql::parse(sql)?;
-        let context = self.context().await?;
-        match parsed {
-            Parsed::Own(statement) => statement.run(&context).await,
-            Parsed::Sql(statement) => {
-                let plan = context.plan(*statement).await?;
-                run_plan(&context, plan).await
+    fn run<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(async move {
+            let parsed = sql::parse(sql)?;
+            let context = self.context().await?;
+            match parsed {
+                Parsed::Own(statement) => statement.run(&context).await,
+                Parsed::Sql(statement) => {
+                    let plan = context.plan(statement).await?;
+                    run_plan(&context, plan).await
+                }
             }
-        }
+        })
     }
 
     /// Plans a statement for running it several times, with `?` or `$n` parameters.
-    pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
-        let session = self.shared()?;
-        Box::pin(Prepared::new(session, sql)).await.map_err(|error| error.locate(sql))
+    pub fn prepare<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Prepared>> {
+        Box::pin(async move {
+            let session = self.shared()?;
+            Box::pin(Prepared::new(session, sql)).await.map_err(|error| error.locate(sql))
+        })
     }
 
     /// The columns of a table or view.
-    pub async fn table_schema(&self, schema: &str, table: &str) -> Result<SchemaRef> {
-        let context = self.context().await?;
-        let reference = datafusion::common::TableReference::partial(schema, table);
-        let provider = context.state.schema_for_ref(reference)?.table(table).await?;
-        let provider = provider.ok_or_else(|| EngineError::not_found(format!("table \"{schema}.{table}\" does not exist")))?;
-        Ok(provider.schema())
+    pub fn table_schema<'a>(
+        &'a self,
+        schema: &'a str,
+        table: &'a str,
+    ) -> BoxFuture<'a, Result<SchemaRef>> {
+        Box::pin(async move {
+            let context = self.context().await?;
+            let reference = datafusion::common::TableReference::partial(schema, table);
+            let provider = context.state.schema_for_ref(reference)?.table(table).await?;
+            let provider = provider.ok_or_else(|| {
+                EngineError::not_found(format!("table \"{schema}.{table}\" does not exist"))
+            })?;
+            Ok(provider.schema())
+        })
     }
 
     /// Tells sessions apart in `system.queries`.
@@ -128,8 +152,10 @@ impl Session {
         let mut state = self.engine.base().clone();
         // Kept values were applied once when they were set; they apply again.
         let _ = self.configure(&mut state);
-        let mut all: Vec<(String, String)> =
-            SETTINGS.iter().map(|setting| (setting.key.to_owned(), setting.value(state.config_options()))).collect();
+        let mut all: Vec<(String, String)> = SETTINGS
+            .iter()
+            .map(|setting| (setting.key.to_owned(), setting.value(state.config_options())))
+            .collect();
         all.push(("schema".to_owned(), self.schema()));
         all
     }
@@ -151,7 +177,9 @@ impl Session {
     pub(crate) fn reset(&self, key: Option<&str>) -> Result<()> {
         match key {
             None => self.values().settings.clear(),
-            Some(key) if key.eq_ignore_ascii_case("schema") => DEFAULT_SCHEMA.clone_into(&mut self.values().schema),
+            Some(key) if key.eq_ignore_ascii_case("schema") => {
+                DEFAULT_SCHEMA.clone_into(&mut self.values().schema)
+            }
             Some(key) => {
                 let setting = settings::find(key)?;
                 self.values().settings.remove(setting.key);
@@ -194,8 +222,8 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) async fn context(&self) -> Result<StatementContext> {
-        StatementContext::new(self.shared()?).await
+    pub(crate) fn context(&self) -> BoxFuture<'_, Result<StatementContext>> {
+        Box::pin(async move { StatementContext::new(self.shared()?).await })
     }
 
     fn shared(&self) -> Result<Arc<Self>> {
@@ -208,20 +236,27 @@ impl Session {
 }
 
 /// Runs what DataFusion planned.
-pub(crate) async fn run_plan(context: &StatementContext, plan: LogicalPlan) -> Result<Outcome> {
-    match &plan {
-        LogicalPlan::Dml(statement) => dml::execute(context, statement).await.map(Outcome::Affected),
-        LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),
-        LogicalPlan::Statement(statement) => Err(match statement {
-            PlanStatement::TransactionStart(_) | PlanStatement::TransactionEnd(_) => {
-                EngineError::invalid("transactions over several statements are not supported")
-                    .with_hint("every statement is one atomic commit of its own")
+pub(crate) fn run_plan<'a>(
+    context: &'a StatementContext,
+    plan: LogicalPlan,
+) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move {
+        match &plan {
+            LogicalPlan::Dml(statement) => {
+                dml::execute(context, statement).await.map(Outcome::Affected)
             }
-            other => unsupported(other.name()),
-        }),
-        LogicalPlan::Copy(_) => Err(unsupported("this form of COPY")),
-        _ => Ok(Outcome::Rows(context.stream(&plan).await?)),
-    }
+            LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),
+            LogicalPlan::Statement(statement) => Err(match statement {
+                PlanStatement::TransactionStart(_) | PlanStatement::TransactionEnd(_) => {
+                    EngineError::invalid("transactions over several statements are not supported")
+                        .with_hint("every statement is one atomic commit of its own")
+                }
+                other => unsupported(other.name()),
+            }),
+            LogicalPlan::Copy(_) => Err(unsupported("this form of COPY")),
+            _ => Ok(Outcome::Rows(context.stream(&plan).await?)),
+        }
+    })
 }
 
 fn unsupported(what: &str) -> EngineError {
@@ -236,7 +271,9 @@ fn ddl_name(statement: &DdlStatement) -> &'static str {
         DdlStatement::CreateCatalogSchema(_) => "this form of CREATE SCHEMA",
         DdlStatement::CreateCatalog(_) => "CREATE DATABASE",
         DdlStatement::CreateIndex(_) => "CREATE INDEX",
-        DdlStatement::DropTable(_) | DdlStatement::DropView(_) | DdlStatement::DropCatalogSchema(_) => "this form of DROP",
+        DdlStatement::DropTable(_)
+        | DdlStatement::DropView(_)
+        | DdlStatement::DropCatalogSchema(_) => "this form of DROP",
         DdlStatement::CreateFunction(_) => "CREATE FUNCTION",
         DdlStatement::DropFunction(_) => "DROP FUNCTION",
     }

@@ -57,24 +57,96 @@ pub(crate) struct Setting {
 
 /// Every setting, ours first.
 pub(crate) const SETTINGS: &[Setting] = &[
-    Setting { key: "pareto.rewrite", takes: Takes::Switch, about: "answer queries from materialized views" },
-    Setting { key: "pareto.star_aggregate", takes: Takes::Switch, about: "aggregate below star joins where that is cheaper" },
-    Setting { key: "pareto.grouping_cascade", takes: Takes::Switch, about: "compute CUBE and ROLLUP from the finest set" },
-    Setting { key: "pareto.result_cache", takes: Takes::Switch, about: "reuse the results of repeated queries" },
-    Setting { key: "pareto.max_staleness", takes: Takes::Interval, about: "how old an answer from a materialized view may be" },
-    Setting { key: "datafusion.execution.batch_size", takes: Takes::Number(1, 1 << 20), about: "rows per batch" },
-    Setting { key: "datafusion.execution.target_partitions", takes: Takes::Number(1, 1024), about: "threads a query may use" },
-    Setting { key: "datafusion.execution.time_zone", takes: Takes::TimeZone, about: "the zone of TIMESTAMP WITH TIME ZONE and now()" },
-    Setting { key: "datafusion.execution.collect_statistics", takes: Takes::Switch, about: "read statistics of files queried in place" },
-    Setting { key: "datafusion.execution.parquet.pushdown_filters", takes: Takes::Switch, about: "filter while decoding Parquet" },
-    Setting { key: "datafusion.execution.parquet.reorder_filters", takes: Takes::Switch, about: "order such filters by cost" },
-    Setting { key: "datafusion.execution.parquet.pruning", takes: Takes::Switch, about: "skip row groups by statistics" },
-    Setting { key: "datafusion.execution.parquet.enable_page_index", takes: Takes::Switch, about: "skip pages by statistics" },
-    Setting { key: "datafusion.execution.parquet.bloom_filter_on_read", takes: Takes::Switch, about: "skip row groups by bloom filter" },
-    Setting { key: "datafusion.optimizer.prefer_hash_join", takes: Takes::Switch, about: "hash joins before sort-merge joins" },
-    Setting { key: "datafusion.optimizer.repartition_joins", takes: Takes::Switch, about: "spread joins over threads" },
-    Setting { key: "datafusion.optimizer.repartition_aggregations", takes: Takes::Switch, about: "spread GROUP BY over threads" },
-    Setting { key: "datafusion.explain.format", takes: Takes::OneOf(&["indent", "tree", "pgjson", "graphviz"]), about: "EXPLAIN as indent, tree, pgjson or graphviz" },
+    Setting {
+        key: "pareto.rewrite",
+        takes: Takes::Switch,
+        about: "answer queries from materialized views",
+    },
+    Setting {
+        key: "pareto.star_aggregate",
+        takes: Takes::Switch,
+        about: "aggregate below star joins where that is cheaper",
+    },
+    Setting {
+        key: "pareto.grouping_cascade",
+        takes: Takes::Switch,
+        about: "compute CUBE and ROLLUP from the finest set",
+    },
+    Setting {
+        key: "pareto.result_cache",
+        takes: Takes::Switch,
+        about: "reuse the results of repeated queries",
+    },
+    Setting {
+        key: "pareto.max_staleness",
+        takes: Takes::Interval,
+        about: "how old an answer from a materialized view may be",
+    },
+    Setting {
+        key: "datafusion.execution.batch_size",
+        takes: Takes::Number(1, 1 << 20),
+        about: "rows per batch",
+    },
+    Setting {
+        key: "datafusion.execution.target_partitions",
+        takes: Takes::Number(1, 1024),
+        about: "threads a query may use",
+    },
+    Setting {
+        key: "datafusion.execution.time_zone",
+        takes: Takes::TimeZone,
+        about: "the zone of TIMESTAMP WITH TIME ZONE and now()",
+    },
+    Setting {
+        key: "datafusion.execution.collect_statistics",
+        takes: Takes::Switch,
+        about: "read statistics of files queried in place",
+    },
+    Setting {
+        key: "datafusion.execution.parquet.pushdown_filters",
+        takes: Takes::Switch,
+        about: "filter while decoding Parquet",
+    },
+    Setting {
+        key: "datafusion.execution.parquet.reorder_filters",
+        takes: Takes::Switch,
+        about: "order such filters by cost",
+    },
+    Setting {
+        key: "datafusion.execution.parquet.pruning",
+        takes: Takes::Switch,
+        about: "skip row groups by statistics",
+    },
+    Setting {
+        key: "datafusion.execution.parquet.enable_page_index",
+        takes: Takes::Switch,
+        about: "skip pages by statistics",
+    },
+    Setting {
+        key: "datafusion.execution.parquet.bloom_filter_on_read",
+        takes: Takes::Switch,
+        about: "skip row groups by bloom filter",
+    },
+    Setting {
+        key: "datafusion.optimizer.prefer_hash_join",
+        takes: Takes::Switch,
+        about: "hash joins before sort-merge joins",
+    },
+    Setting {
+        key: "datafusion.optimizer.repartition_joins",
+        takes: Takes::Switch,
+        about: "spread joins over threads",
+    },
+    Setting {
+        key: "datafusion.optimizer.repartition_aggregations",
+        takes: Takes::Switch,
+        about: "spread GROUP BY over threads",
+    },
+    Setting {
+        key: "datafusion.explain.format",
+        takes: Takes::OneOf(&["indent", "tree", "pgjson", "graphviz"]),
+        about: "EXPLAIN as indent, tree, pgjson or graphviz",
+    },
 ];
 
 /// The setting of that name, whatever its case.
@@ -84,15 +156,20 @@ pub(crate) fn find(key: &str) -> Result<&'static Setting> {
         other => other.to_owned(),
     };
     SETTINGS.iter().find(|setting| setting.key == wanted).ok_or_else(|| {
-        let error = EngineError::invalid(format!("setting \"{key}\" does not exist or may not be changed"));
+        let error =
+            EngineError::invalid(format!("setting \"{key}\" does not exist or may not be changed"));
         let last = wanted.rsplit('.').next().unwrap_or(&wanted);
         let same_end = SETTINGS.iter().find(|setting| setting.key.rsplit('.').next() == Some(last));
         match same_end {
             Some(setting) => error.with_hint(format!("did you mean \"{}\"?", setting.key)),
-            None => match crate::error::nearest(&wanted, SETTINGS.iter().map(|setting| setting.key)) {
-                Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
-                None => error.with_hint("SELECT name, value, description FROM system.settings lists them all"),
-            },
+            None => {
+                match crate::error::nearest(&wanted, SETTINGS.iter().map(|setting| setting.key)) {
+                    Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+                    None => error.with_hint(
+                        "SELECT name, value, description FROM system.settings lists them all",
+                    ),
+                }
+            }
         }
     })
 }
@@ -101,7 +178,9 @@ impl Setting {
     /// Checks a value and writes it the way it is kept.
     pub(crate) fn normalize(&self, value: &str) -> Result<String> {
         let value = value.trim();
-        let refuse = |what: String| EngineError::invalid(format!("setting \"{}\" takes {what}, not \"{value}\"", self.key));
+        let refuse = |what: String| {
+            EngineError::invalid(format!("setting \"{}\" takes {what}, not \"{value}\"", self.key))
+        };
         match self.takes {
             Takes::Switch => match value.to_ascii_lowercase().as_str() {
                 "on" | "true" | "1" | "yes" => Ok("on".to_owned()),
@@ -112,7 +191,8 @@ impl Setting {
                 Ok(number) if (least..=most).contains(&number) => Ok(number.to_string()),
                 _ => Err(refuse(format!("a whole number from {least} to {most}"))),
             },
-            Takes::OneOf(words) => match words.iter().find(|word| word.eq_ignore_ascii_case(value)) {
+            Takes::OneOf(words) => match words.iter().find(|word| word.eq_ignore_ascii_case(value))
+            {
                 Some(word) => Ok((*word).to_owned()),
                 None => Err(refuse(format!("one of {}", words.join(", ")))),
             },
@@ -153,7 +233,9 @@ fn is_interval(value: &str) -> bool {
         return true;
     }
     let mut words = value.split_whitespace();
-    let (Some(number), Some(unit), None) = (words.next(), words.next(), words.next()) else { return false };
+    let (Some(number), Some(unit), None) = (words.next(), words.next(), words.next()) else {
+        return false;
+    };
     let unit = unit.to_ascii_lowercase();
     let unit = unit.strip_suffix('s').unwrap_or(&unit);
     number.parse::<u32>().is_ok() && ["second", "minute", "hour", "day"].contains(&unit)
@@ -182,14 +264,21 @@ mod tests {
         let error = find("pareto.rewrit").unwrap_err();
         assert_eq!(error.hint.as_deref(), Some("did you mean \"pareto.rewrite\"?"));
         let error = find("batch_size").unwrap_err();
-        assert_eq!(error.hint.as_deref(), Some("did you mean \"datafusion.execution.batch_size\"?"));
+        assert_eq!(
+            error.hint.as_deref(),
+            Some("did you mean \"datafusion.execution.batch_size\"?")
+        );
         assert!(find("datafusion.catalog.default_catalog").is_err());
     }
 
     #[test]
     fn values_are_checked() {
         let check = |key: &str, value: &str, expected: Option<&str>| {
-            assert_eq!(find(key).unwrap().normalize(value).ok().as_deref(), expected, "{key} = {value}");
+            assert_eq!(
+                find(key).unwrap().normalize(value).ok().as_deref(),
+                expected,
+                "{key} = {value}"
+            );
         };
         check("pareto.rewrite", "TRUE", Some("on"));
         check("pareto.rewrite", "maybe", None);

@@ -13,6 +13,8 @@ pub(crate) mod prepare;
 pub(crate) mod reader;
 pub(crate) mod statement;
 mod text;
+pub(crate) mod tree;
+pub(crate) mod walk;
 
 pub(crate) use limits::NESTING_LIMIT;
 pub(crate) use statement::Own;
@@ -23,12 +25,13 @@ use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use dialect::DIALECT;
 use reader::Reader;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
+use tree::Tree;
 
 /// A statement and whose it is.
 #[derive(Debug)]
 pub(crate) enum Parsed {
     /// For DataFusion's planner.
-    Sql(Box<SqlStatement>),
+    Sql(Tree),
     /// Ours.
     Own(Box<dyn Own>),
 }
@@ -50,21 +53,21 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed> {
             reader.end()?;
             Ok(parsed)
         }
-        None => sql_statement(tokens).map(|statement| Parsed::Sql(Box::new(statement))),
+        None => sql_statement(tokens).map(|statement| Parsed::Sql(Tree::new(statement))),
     })
 }
 
 /// Parses a query that we wrote or kept ourselves (a view, a segment, a `SHOW`).
-pub(crate) fn parse_query(sql: &str) -> Result<SqlStatement> {
+pub(crate) fn parse_query(sql: &str) -> Result<Tree> {
     match parse(sql)? {
-        Parsed::Sql(statement) => Ok(*statement),
+        Parsed::Sql(tree) => Ok(tree),
         Parsed::Own(_) => Err(EngineError::invalid("expected a query")),
     }
 }
 
 /// Parses a text for DataFusion, whoever else might want it.
-pub(crate) fn sql_text(sql: &str) -> Result<SqlStatement> {
-    sql_statement(tokenize(sql)?)
+pub(crate) fn sql_text(sql: &str) -> Result<Tree> {
+    sql_statement(tokenize(sql)?).map(Tree::new)
 }
 
 /// Parses with DataFusion's parser and our dialect.
@@ -78,7 +81,9 @@ fn sql_statement(tokens: Vec<TokenWithSpan>) -> Result<SqlStatement> {
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(statement), true) => statement,
         (Some(_), false) => {
-            return Err(EngineError::invalid("there is more than one statement: send them one at a time"));
+            return Err(EngineError::invalid(
+                "there is more than one statement: send them one at a time",
+            ));
         }
         (None, _) => return Err(EngineError::invalid("there is no statement")),
     };
@@ -88,9 +93,11 @@ fn sql_statement(tokens: Vec<TokenWithSpan>) -> Result<SqlStatement> {
 
 fn balance(statement: &mut SqlStatement) -> Result<()> {
     match statement {
-        SqlStatement::Statement(inner) => limits::balance(inner.as_mut()),
+        SqlStatement::Statement(inner) => walk::statement(inner.as_mut(), &mut limits::Balance),
         SqlStatement::Explain(explain) => balance(&mut explain.statement),
-        SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_) | SqlStatement::Reset(_) => Ok(()),
+        SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_) | SqlStatement::Reset(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -110,7 +117,9 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<()> {
             numbered = true;
         }
         if numbered && asked > 0 {
-            let error = EngineError::invalid("parameters are written either as ? or as $1, $2, .., not both");
+            let error = EngineError::invalid(
+                "parameters are written either as ? or as $1, $2, .., not both",
+            );
             return Err(error.at(token.span.start.line, token.span.start.column));
         }
     }

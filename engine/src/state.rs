@@ -30,7 +30,10 @@ pub(crate) const CATALOG: &str = "pareto";
 pub(crate) const DEFAULT_SCHEMA: &str = "public";
 
 /// The state all statements start from.
-pub(crate) fn base(runtime: Arc<RuntimeEnv>, threads: Option<NonZeroUsize>) -> Result<SessionState> {
+pub(crate) fn base(
+    runtime: Arc<RuntimeEnv>,
+    threads: Option<NonZeroUsize>,
+) -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(config(threads))
         .with_runtime_env(runtime)

@@ -69,21 +69,41 @@ fn queries(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     async move { Ok(answer) }.boxed()
 }
 
-const SETTINGS_SHAPE: Shape = &[("name", Kind::Text), ("value", Kind::Text), ("default", Kind::Text), ("description", Kind::Text)];
+const SETTINGS_SHAPE: Shape = &[
+    ("name", Kind::Text),
+    ("value", Kind::Text),
+    ("default", Kind::Text),
+    ("description", Kind::Text),
+];
 
 fn settings(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     let mut answer = Answer::new(SETTINGS_SHAPE);
-    let (now, base) = (relations.template().config_options(), relations.engine().base().config_options());
+    let (now, base) =
+        (relations.template().config_options(), relations.engine().base().config_options());
     for setting in SETTINGS {
-        answer.push([text(setting.key), text(setting.value(now)), text(setting.value(base)), text(setting.about)]);
+        answer.push([
+            text(setting.key),
+            text(setting.value(now)),
+            text(setting.value(base)),
+            text(setting.about),
+        ]);
     }
     let session = relations.session();
-    answer.push([text("schema"), text(session.schema()), text(crate::state::DEFAULT_SCHEMA), text("where names without a schema are looked up")]);
+    answer.push([
+        text("schema"),
+        text(session.schema()),
+        text(crate::state::DEFAULT_SCHEMA),
+        text("where names without a schema are looked up"),
+    ]);
     async move { Ok(answer) }.boxed()
 }
 
-const SEGMENTS: Shape =
-    &[("segment_name", Kind::Text), ("sql", Kind::Text), ("members", Kind::Int), ("refreshed_at", Kind::Moment)];
+const SEGMENTS: Shape = &[
+    ("segment_name", Kind::Text),
+    ("sql", Kind::Text),
+    ("members", Kind::Int),
+    ("refreshed_at", Kind::Moment),
+];
 
 fn segments(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     let mut answer = Answer::new(SEGMENTS);
@@ -115,7 +135,11 @@ fn principals(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
             PrincipalKind::User => "user",
             PrincipalKind::Role => "role",
         };
-        let start = [text(principal.name.clone()), text(kind), Cell::Bool(principal.password_hash.is_some())];
+        let start = [
+            text(principal.name.clone()),
+            text(kind),
+            Cell::Bool(principal.password_hash.is_some()),
+        ];
         for role in &principal.roles {
             answer.push(start.iter().cloned().chain([text(role.clone())]));
         }
@@ -124,7 +148,12 @@ fn principals(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
                 GrantTarget::Table(name) => ("table", name.to_string()),
                 GrantTarget::Schema(name) => ("schema", name.clone()),
             };
-            answer.push(start.iter().cloned().chain([Cell::Null, text(grant.right.clone()), text(on), text(name)]));
+            answer.push(start.iter().cloned().chain([
+                Cell::Null,
+                text(grant.right.clone()),
+                text(on),
+                text(name),
+            ]));
         }
         if principal.roles.is_empty() && principal.grants.is_empty() {
             answer.push(start);

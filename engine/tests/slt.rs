@@ -37,7 +37,8 @@ impl AsyncDB for Database {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, EngineError> {
         match self.session.execute(sql).await? {
             Outcome::Rows(stream) => {
-                let types = stream.schema().fields().iter().map(|_| DefaultColumnType::Any).collect();
+                let types =
+                    stream.schema().fields().iter().map(|_| DefaultColumnType::Any).collect();
                 let batches: Vec<RecordBatch> = stream.try_collect().await?;
                 let mut rows = Vec::new();
                 for batch in &batches {
@@ -60,22 +61,30 @@ impl AsyncDB for Database {
 /// The rows of a batch as text.
 fn shown(batch: &RecordBatch) -> Result<Vec<Vec<String>>, EngineError> {
     let options = FormatOptions::default().with_null("NULL");
-    let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<Vec<_>, _>>()?;
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &options))
+        .collect::<Result<Vec<_>, _>>()?;
     let value = |column: &ArrayFormatter<'_>, row| {
         let text = column.value(row).to_string();
         if text.is_empty() { "(empty)".to_owned() } else { text.replace('\n', "\\n") }
     };
-    Ok((0..batch.num_rows()).map(|row| columns.iter().map(|column| value(column, row)).collect()).collect())
+    Ok((0..batch.num_rows())
+        .map(|row| columns.iter().map(|column| value(column, row)).collect())
+        .collect())
 }
 
 /// A fresh warehouse, with what the file expects in it.
 async fn connect(file: PathBuf, temporary: PathBuf) -> Result<Database, EngineError> {
-    let options = EngineOptions { warehouse: temporary.join("warehouse").display().to_string(), threads: Some(2), ..EngineOptions::default() };
+    let warehouse = format!("memory://{}", uuid::Uuid::new_v4().simple());
+    let options = EngineOptions { warehouse, threads: Some(2), ..EngineOptions::default() };
     let session = Engine::open(options).await?.session();
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if name.starts_with("cdnow_") {
         let purchases = temporary.join("cdnow.parquet");
-        std::fs::write(&purchases, pareto_testdata::cdnow::parquet()).map_err(|error| EngineError::invalid(error.to_string()))?;
+        std::fs::write(&purchases, pareto_testdata::cdnow::parquet())
+            .map_err(|error| EngineError::invalid(error.to_string()))?;
         session.execute(pareto_testdata::cdnow::ddl()).await?;
         session.execute(&format!("COPY cdnow FROM '{}'", purchases.display())).await?;
     }
@@ -93,15 +102,21 @@ async fn run(file: &Path, complete: bool) -> Result<(), Failure> {
     runner.set_var("TMP".to_owned(), scratch.display().to_string());
     if complete {
         let columns = sqllogictest::default_column_validator;
-        let (validator, normalizer) = (sqllogictest::default_validator, sqllogictest::default_normalizer);
-        return runner.update_test_file(file, " ", validator, normalizer, columns).await.map_err(|error| error.to_string().into());
+        let (validator, normalizer) =
+            (sqllogictest::default_validator, sqllogictest::default_normalizer);
+        return runner
+            .update_test_file(file, " ", validator, normalizer, columns)
+            .await
+            .map_err(|error| error.to_string().into());
     }
     runner.run_file_async(file).await.map_err(|error| error.display(false).to_string().into())
 }
 
 /// Every specification, in the order of their paths.
 fn specifications(directory: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let mut entries = std::fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let mut entries = std::fs::read_dir(directory)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()?;
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -114,12 +129,15 @@ fn specifications(directory: &Path, found: &mut Vec<PathBuf>) -> std::io::Result
 }
 
 fn main() -> Result<ExitCode, Failure> {
-    let (flags, wanted): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let (flags, wanted): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
     let complete = flags.iter().any(|flag| flag == "--complete");
     let root = pareto_testdata::folder().join("slt");
     let mut files = Vec::new();
     specifications(&root, &mut files)?;
-    files.retain(|file| wanted.is_empty() || wanted.iter().any(|text| file.display().to_string().contains(text)));
+    files.retain(|file| {
+        wanted.is_empty() || wanted.iter().any(|text| file.display().to_string().contains(text))
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut failed = 0;
     for file in &files {

@@ -80,7 +80,10 @@ impl ObjectMetastore {
         let mut versions: Vec<u64> = listed
             .map_err(|error| CatalogError::from(error).during("listing the catalog"))
             .try_filter_map(|object| async move {
-                Ok(object.location.filename().and_then(|name| name.strip_suffix(".json")?.parse::<u64>().ok()))
+                Ok(object
+                    .location
+                    .filename()
+                    .and_then(|name| name.strip_suffix(".json")?.parse::<u64>().ok()))
             })
             .try_collect()
             .await?;
@@ -93,8 +96,11 @@ impl ObjectMetastore {
         let versions = self.versions_above(0).await?;
         let Some(&newest) = versions.last() else { return Ok(Arc::new(Catalog::default())) };
         let start = (newest / WHOLE_EVERY) * WHOLE_EVERY;
-        let documents: Vec<Option<Document>> =
-            futures::stream::iter(start.max(1)..=newest).map(|version| self.read(version)).buffered(16).try_collect().await?;
+        let documents: Vec<Option<Document>> = futures::stream::iter(start.max(1)..=newest)
+            .map(|version| self.read(version))
+            .buffered(16)
+            .try_collect()
+            .await?;
         let mut catalog = Catalog::default();
         for (version, document) in (start.max(1)..=newest).zip(documents) {
             let document = document.ok_or_else(|| gap(&self.path(version)))?;
@@ -116,13 +122,18 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Document> {
         format: u32,
     }
     let corrupt = |error: serde_json::Error| {
-        CatalogError::new(CatalogErrorKind::Corrupt, format!("the catalog document {path} is damaged: {error}"))
+        CatalogError::new(
+            CatalogErrorKind::Corrupt,
+            format!("the catalog document {path} is damaged: {error}"),
+        )
     };
     let found = serde_json::from_slice::<Format>(bytes).map_err(corrupt)?.format;
     if found != FORMAT {
         return Err(CatalogError::new(
             CatalogErrorKind::Unsupported,
-            format!("the catalog document {path} has format {found}; this program reads format {FORMAT}"),
+            format!(
+                "the catalog document {path} has format {found}; this program reads format {FORMAT}"
+            ),
         )
         .with_hint("open the warehouse with the version of Pareto that wrote it"));
     }
@@ -157,10 +168,14 @@ impl Metastore for ObjectMetastore {
             version: next.version,
             writer: Uuid::new_v4(),
             changes: changes.to_vec(),
-            whole: next.version.is_multiple_of(WHOLE_EVERY).then(|| next.entries().cloned().collect()),
+            whole: next
+                .version
+                .is_multiple_of(WHOLE_EVERY)
+                .then(|| next.entries().cloned().collect()),
         };
-        let bytes = serde_json::to_vec(&document)
-            .map_err(|error| CatalogError::internal(format!("a catalog document does not serialise: {error}")))?;
+        let bytes = serde_json::to_vec(&document).map_err(|error| {
+            CatalogError::internal(format!("a catalog document does not serialise: {error}"))
+        })?;
         let options = PutOptions::from(PutMode::Create);
         let outcome = self.store.put_opts(&self.path(next.version), bytes.into(), options).await;
         let Err(error) = outcome else { return Ok(self.remember(Arc::new(next))) };

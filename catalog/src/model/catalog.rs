@@ -13,7 +13,10 @@ use std::collections::BTreeMap;
 /// One thing in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "entries are few and short-lived; boxing would only obscure the match")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are few and short-lived; boxing would only obscure the match"
+)]
 pub enum Entry {
     /// A schema.
     Schema(Schema),
@@ -101,27 +104,37 @@ impl Catalog {
 
     /// All schemas, by name.
     pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
-        self.entries.values().filter_map(|entry| if let Entry::Schema(schema) = entry { Some(schema) } else { None })
+        self.entries
+            .values()
+            .filter_map(|entry| if let Entry::Schema(schema) = entry { Some(schema) } else { None })
     }
 
     /// All tables, by name.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.entries.values().filter_map(|entry| if let Entry::Table(table) = entry { Some(table) } else { None })
+        self.entries
+            .values()
+            .filter_map(|entry| if let Entry::Table(table) = entry { Some(table) } else { None })
     }
 
     /// All views, by name.
     pub fn views(&self) -> impl Iterator<Item = &View> {
-        self.entries.values().filter_map(|entry| if let Entry::View(view) = entry { Some(view) } else { None })
+        self.entries
+            .values()
+            .filter_map(|entry| if let Entry::View(view) = entry { Some(view) } else { None })
     }
 
     /// All segments, by name.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.entries.values().filter_map(|entry| if let Entry::Segment(segment) = entry { Some(segment) } else { None })
+        self.entries.values().filter_map(|entry| {
+            if let Entry::Segment(segment) = entry { Some(segment) } else { None }
+        })
     }
 
     /// All users and roles, by name.
     pub fn principals(&self) -> impl Iterator<Item = &Principal> {
-        self.entries.values().filter_map(|entry| if let Entry::Principal(p) = entry { Some(p) } else { None })
+        self.entries
+            .values()
+            .filter_map(|entry| if let Entry::Principal(p) = entry { Some(p) } else { None })
     }
 
     /// The schema of that name.
@@ -159,20 +172,31 @@ impl Catalog {
 
     /// The user or role of that name.
     pub fn principal(&self, name: &str) -> Result<&Principal> {
-        unique("user or role", name, self.principals().map(|principal| (principal.name.as_str(), principal)))
+        unique(
+            "user or role",
+            name,
+            self.principals().map(|principal| (principal.name.as_str(), principal)),
+        )
     }
 }
 
 /// The entry of that name: exactly, or the only one that differs in case.
-fn unique<'a, T>(what: &str, name: &str, known: impl Iterator<Item = (&'a str, &'a T)>) -> Result<&'a T> {
+fn unique<'a, T>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = (&'a str, &'a T)>,
+) -> Result<&'a T> {
     let known: Vec<_> = known.collect();
     if let Some((_, entry)) = known.iter().find(|(candidate, _)| *candidate == name) {
         return Ok(entry);
     }
-    let folded: Vec<_> = known.iter().filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name)).collect();
+    let folded: Vec<_> =
+        known.iter().filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name)).collect();
     match folded.as_slice() {
         [(_, entry)] => Ok(entry),
-        [] => Err(CatalogError::not_found(what, name, known.iter().map(|(candidate, _)| *candidate))),
+        [] => {
+            Err(CatalogError::not_found(what, name, known.iter().map(|(candidate, _)| *candidate)))
+        }
         [(first, _), (second, _), ..] => Err(CatalogError::new(
             CatalogErrorKind::Invalid,
             format!("{what} {name:?} is ambiguous: {first:?} and {second:?} differ only in case"),
@@ -197,13 +221,17 @@ mod tests {
         let error = catalog.schema("WEB").unwrap_err();
         assert_eq!(error.kind, CatalogErrorKind::Invalid);
         assert!(error.message.contains("\"Web\" and \"web\""), "{error}");
-        assert_eq!(catalog.schema("retial").unwrap_err().hint.as_deref(), Some("did you mean \"retail\"?"));
+        assert_eq!(
+            catalog.schema("retial").unwrap_err().hint.as_deref(),
+            Some("did you mean \"retail\"?")
+        );
     }
 
     #[test]
     fn a_change_makes_the_next_version_and_leaves_the_old_one_alone() {
         let before = Catalog::new(4, [schema("a")]);
-        let after = before.apply(&[Change::Put(schema("b")), Change::Drop(EntryKey::Schema("a".into()))]);
+        let after =
+            before.apply(&[Change::Put(schema("b")), Change::Drop(EntryKey::Schema("a".into()))]);
         assert_eq!(after.version, 5);
         assert_eq!(after.schemas().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["b"]);
         assert_eq!(before.schemas().count(), 1);

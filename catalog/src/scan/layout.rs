@@ -33,9 +33,17 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The layout of a table whose log holds the columns `stored`.
-    pub(crate) fn new(table: &Table, stored: &Schema, partition_columns: &[String]) -> Result<Self> {
+    pub(crate) fn new(
+        table: &Table,
+        stored: &Schema,
+        partition_columns: &[String],
+    ) -> Result<Self> {
         let stored: SchemaRef = Arc::new(Schema::new(
-            stored.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), f.is_nullable())).collect::<Vec<_>>(),
+            stored
+                .fields()
+                .iter()
+                .map(|f| Field::new(f.name(), f.data_type().clone(), f.is_nullable()))
+                .collect::<Vec<_>>(),
         ));
         let generated: Vec<String> = table
             .partitioning
@@ -43,24 +51,47 @@ impl Layout {
             .filter(|term| matches!(term, PartitionTerm::DateTrunc { .. }))
             .map(PartitionTerm::stored_column)
             .collect();
-        let declared: Vec<FieldRef> =
-            stored.fields().iter().filter(|field| !generated.contains(field.name())).cloned().collect();
+        let declared: Vec<FieldRef> = stored
+            .fields()
+            .iter()
+            .filter(|field| !generated.contains(field.name()))
+            .cloned()
+            .collect();
         let read_field = |field: &FieldRef| -> FieldRef {
-            Arc::new(Field::new(field.name(), types::as_read(field.data_type()), field.is_nullable()))
+            Arc::new(Field::new(
+                field.name(),
+                types::as_read(field.data_type()),
+                field.is_nullable(),
+            ))
         };
-        let (in_log, in_files): (Vec<FieldRef>, Vec<FieldRef>) =
-            stored.fields().iter().map(read_field).partition(|field| partition_columns.contains(field.name()));
+        let (in_log, in_files): (Vec<FieldRef>, Vec<FieldRef>) = stored
+            .fields()
+            .iter()
+            .map(read_field)
+            .partition(|field| partition_columns.contains(field.name()));
         let in_log: Vec<FieldRef> = partition_columns
             .iter()
             .map(|name| {
                 let found = in_log.iter().find(|field| field.name() == name).cloned();
-                found.ok_or_else(|| CatalogError::internal(format!("partition column {name:?} is not a column of {}", table.name)))
+                found.ok_or_else(|| {
+                    CatalogError::internal(format!(
+                        "partition column {name:?} is not a column of {}",
+                        table.name
+                    ))
+                })
             })
             .collect::<Result<_>>()?;
-        let scanned = TableSchema::builder(Arc::new(Schema::new(in_files))).with_table_partition_cols(in_log).build();
+        let scanned = TableSchema::builder(Arc::new(Schema::new(in_files)))
+            .with_table_partition_cols(in_log)
+            .build();
         let place = declared
             .iter()
-            .map(|field| scanned.table_schema().index_of(field.name()).map_err(|error| CatalogError::internal(error.to_string())))
+            .map(|field| {
+                scanned
+                    .table_schema()
+                    .index_of(field.name())
+                    .map_err(|error| CatalogError::internal(error.to_string()))
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             read: Arc::new(Schema::new(declared.iter().map(read_field).collect::<Vec<_>>())),
@@ -79,9 +110,16 @@ impl Layout {
         let mut fields: Vec<Field> = table
             .columns
             .iter()
-            .map(|column| Ok(Field::new(&column.name, types::storable(&column.name, &column.data_type)?, column.nullable)))
+            .map(|column| {
+                Ok(Field::new(
+                    &column.name,
+                    types::storable(&column.name, &column.data_type)?,
+                    column.nullable,
+                ))
+            })
             .collect::<Result<_>>()?;
-        let names: Vec<String> = table.partitioning.iter().map(PartitionTerm::stored_column).collect();
+        let names: Vec<String> =
+            table.partitioning.iter().map(PartitionTerm::stored_column).collect();
         for term in &table.partitioning {
             if matches!(term, PartitionTerm::DateTrunc { .. }) {
                 fields.push(Field::new(term.stored_column(), DataType::Date32, true));
@@ -91,9 +129,17 @@ impl Layout {
     }
 
     /// The typed partition values of a file, in the order of the partition columns.
-    pub(crate) fn partition_scalars(&self, values: &HashMap<String, Option<String>>) -> Result<Vec<ScalarValue>> {
+    pub(crate) fn partition_scalars(
+        &self,
+        values: &HashMap<String, Option<String>>,
+    ) -> Result<Vec<ScalarValue>> {
         let fields = self.scanned.table_partition_cols();
-        fields.iter().map(|field| partition_scalar(field, values.get(field.name()).and_then(Option::as_deref))).collect()
+        fields
+            .iter()
+            .map(|field| {
+                partition_scalar(field, values.get(field.name()).and_then(Option::as_deref))
+            })
+            .collect()
     }
 }
 
@@ -102,11 +148,16 @@ fn partition_scalar(field: &Field, text: Option<&str>) -> Result<ScalarValue> {
     let invalid = |error: &dyn std::fmt::Display| {
         CatalogError::new(
             crate::CatalogErrorKind::Corrupt,
-            format!("the partition value {text:?} of column {:?} is not a {}: {error}", field.name(), field.data_type()),
+            format!(
+                "the partition value {text:?} of column {:?} is not a {}: {error}",
+                field.name(),
+                field.data_type()
+            ),
         )
     };
     match text.filter(|text| !text.is_empty()) {
         None => ScalarValue::try_from(field.data_type()).map_err(|error| invalid(&error)),
-        Some(text) => ScalarValue::try_from_string(text.to_owned(), field.data_type()).map_err(|error| invalid(&error)),
+        Some(text) => ScalarValue::try_from_string(text.to_owned(), field.data_type())
+            .map_err(|error| invalid(&error)),
     }
 }

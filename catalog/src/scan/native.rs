@@ -11,19 +11,23 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{ColumnStatistics, Constraints, DFSchema, Result, ScalarValue, Statistics};
+use datafusion::common::{
+    ColumnStatistics, Constraints, DFSchema, Result, ScalarValue, Statistics,
+};
+use datafusion::config::TableParquetOptions;
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::config::TableParquetOptions;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use parquet::arrow::RowNumber;
@@ -53,9 +57,17 @@ impl NativeScan {
 
     pub(crate) fn new(location: &Location, layout: Arc<Layout>, files: Arc<Vec<DataFile>>) -> Self {
         // A store's root is a valid store URL by construction; the local disk stands in should that ever fail.
-        let store = ObjectStoreUrl::parse(location.root.as_str()).unwrap_or_else(|_| ObjectStoreUrl::local_filesystem());
+        let store = ObjectStoreUrl::parse(location.root.as_str())
+            .unwrap_or_else(|_| ObjectStoreUrl::local_filesystem());
         let schema = Arc::clone(&layout.read);
-        Self { store, layout, files, schema, numbers_rows: false, constraints: Constraints::default() }
+        Self {
+            store,
+            layout,
+            files,
+            schema,
+            numbers_rows: false,
+            constraints: Constraints::default(),
+        }
     }
 
     /// The same scan with keys that the planner may build on.
@@ -78,19 +90,28 @@ impl NativeScan {
     /// The same scan over the files with these numbers only; numbers stay as they were.
     #[must_use]
     pub fn only(mut self, numbers: &HashSet<i64>) -> Self {
-        let kept = self.numbered().filter(|(number, _)| numbers.contains(number)).map(|(_, file)| file.clone()).collect();
+        let kept = self
+            .numbered()
+            .filter(|(number, _)| numbers.contains(number))
+            .map(|(_, file)| file.clone())
+            .collect();
         self.files = Arc::new(kept);
         self
     }
 
     /// The paths, as the log has them, of the files with these numbers.
     pub fn log_paths(&self, numbers: &HashSet<i64>) -> HashSet<String> {
-        self.numbered().filter(|(number, _)| numbers.contains(number)).map(|(_, file)| file.log_path.clone()).collect()
+        self.numbered()
+            .filter(|(number, _)| numbers.contains(number))
+            .map(|(_, file)| file.log_path.clone())
+            .collect()
     }
 
     /// Number, size, row count and partition of each file: what a compaction decides by.
     pub fn file_sizes(&self) -> Vec<(i64, u64, Option<u64>, Vec<ScalarValue>)> {
-        self.numbered().map(|(number, file)| (number, file.size, file.rows, file.partition.clone())).collect()
+        self.numbered()
+            .map(|(number, file)| (number, file.size, file.rows, file.partition.clone()))
+            .collect()
     }
 
     /// Whether every file is sorted by the declared order, or there is none.
@@ -106,7 +127,8 @@ impl NativeScan {
         if !self.numbers_rows {
             return self.layout.scanned.clone();
         }
-        let mut partition: Vec<FieldRef> = self.layout.scanned.table_partition_cols().iter().cloned().collect();
+        let mut partition: Vec<FieldRef> =
+            self.layout.scanned.table_partition_cols().iter().cloned().collect();
         partition.push(file_field());
         TableSchema::builder(Arc::clone(self.layout.scanned.file_schema()))
             .with_table_partition_cols(partition)
@@ -124,15 +146,24 @@ impl NativeScan {
         let mut statistics = file.known.as_ref().clone();
         if self.numbers_rows {
             partitioned.partition_values.push(ScalarValue::Int64(Some(number_of(file))));
-            statistics.column_statistics.extend([ColumnStatistics::new_unknown(), ColumnStatistics::new_unknown()]);
+            statistics
+                .column_statistics
+                .extend([ColumnStatistics::new_unknown(), ColumnStatistics::new_unknown()]);
         }
         partitioned.statistics = Some(Arc::new(statistics));
         partitioned
     }
 
     /// The files that the filters leave, by what the log knows of them.
-    fn pruned(&self, state: &dyn Session, filters: &[Expr], scanned: &TableSchema) -> Result<Vec<&DataFile>> {
-        let Some(filter) = conjunction(filters.iter().cloned()) else { return Ok(self.files.iter().collect()) };
+    fn pruned(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+        scanned: &TableSchema,
+    ) -> Result<Vec<&DataFile>> {
+        let Some(filter) = conjunction(filters.iter().cloned()) else {
+            return Ok(self.files.iter().collect());
+        };
         let schema = scanned.table_schema();
         let named = DFSchema::try_from(Arc::clone(schema))?;
         let predicate = state.create_physical_expr(filter, &named)?;
@@ -146,7 +177,8 @@ impl NativeScan {
         }
         let term = |term: &SortTerm| {
             let place = schema.index_of(&term.column).ok()?;
-            let options = SortOptions { descending: term.descending, nulls_first: term.nulls_first };
+            let options =
+                SortOptions { descending: term.descending, nulls_first: term.nulls_first };
             Some(PhysicalSortExpr::new(Arc::new(Column::new(&term.column, place)), options))
         };
         LexOrdering::new(self.layout.order.iter().map_while(term))
@@ -186,14 +218,23 @@ impl TableProvider for NativeScan {
 
     fn statistics(&self) -> Option<Statistics> {
         let scanned = self.layout.scanned.table_schema();
-        let merged = Statistics::try_merge_iter(self.files.iter().map(|file| file.known.as_ref()), scanned).ok()?;
-        let columns = self.layout.place.iter().filter_map(|place| merged.column_statistics.get(*place).cloned());
+        let merged =
+            Statistics::try_merge_iter(self.files.iter().map(|file| file.known.as_ref()), scanned)
+                .ok()?;
+        let columns = self
+            .layout
+            .place
+            .iter()
+            .filter_map(|place| merged.column_statistics.get(*place).cloned());
         let mut column_statistics: Vec<_> = columns.collect();
         column_statistics.resize(self.schema.fields().len(), ColumnStatistics::new_unknown());
         Some(Statistics { column_statistics, ..merged })
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
@@ -207,21 +248,35 @@ impl TableProvider for NativeScan {
         let scanned = self.scanned();
         let schema = Arc::clone(scanned.table_schema());
         let files = self.pruned(state, filters, &scanned)?;
-        let projected: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let projected: Vec<usize> =
+            projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(Arc::new(self.schema.project(&projected)?))));
         }
         // Behind the declared columns come the two that number rows, which are the scan's last two.
         let declared = self.layout.place.len();
-        let place = |index: &usize| self.layout.place.get(*index).copied().unwrap_or(schema.fields().len() - 2 + index - declared);
+        let place = |index: &usize| {
+            self.layout
+                .place
+                .get(*index)
+                .copied()
+                .unwrap_or(schema.fields().len() - 2 + index - declared)
+        };
         let places = projected.iter().map(place).collect();
         let target = state.config().target_partitions();
-        let group: FileGroup = files.iter().map(|file| self.partitioned_file(file)).collect::<Vec<_>>().into();
-        let statistics = Statistics::try_merge_iter(group.files().iter().filter_map(|file| file.statistics.as_deref()), &schema)?;
+        let group: FileGroup =
+            files.iter().map(|file| self.partitioned_file(file)).collect::<Vec<_>>().into();
+        let statistics = Statistics::try_merge_iter(
+            group.files().iter().filter_map(|file| file.statistics.as_deref()),
+            &schema,
+        )?;
         let ordering = self.ordering(&files, &schema);
         let in_order = ordering.as_ref().and_then(|ordering| {
             let groups = FileScanConfig::split_groups_by_statistics_with_target_partitions(
-                &schema, std::slice::from_ref(&group), ordering, target,
+                &schema,
+                std::slice::from_ref(&group),
+                ordering,
+                target,
             );
             groups.ok().filter(|groups| groups.len() <= target)
         });
@@ -231,8 +286,14 @@ impl TableProvider for NativeScan {
         };
         let environment = state.runtime_env();
         let store = environment.object_store(&self.store)?;
-        let readers = CachedParquetFileReaderFactory::new(store, environment.cache_manager.get_file_metadata_cache());
-        let options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        let readers = CachedParquetFileReaderFactory::new(
+            store,
+            environment.cache_manager.get_file_metadata_cache(),
+        );
+        let options = TableParquetOptions {
+            global: state.config_options().execution.parquet.clone(),
+            ..Default::default()
+        };
         let source = ParquetSource::new(scanned)
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers));
@@ -250,7 +311,7 @@ impl TableProvider for NativeScan {
 
 /// Refuses a store URL that DataFusion would not take, where a location is made.
 pub(crate) fn check_store_url(location: &Location) -> crate::Result<()> {
-    ObjectStoreUrl::parse(location.root.as_str())
-        .map(|_| ())
-        .map_err(|error| CatalogError::invalid(format!("{} cannot be queried: {error}", location.root)))
+    ObjectStoreUrl::parse(location.root.as_str()).map(|_| ()).map_err(|error| {
+        CatalogError::invalid(format!("{} cannot be queried: {error}", location.root))
+    })
 }

@@ -19,7 +19,10 @@ pub(super) fn matching<'a>(
     scanned: &SchemaRef,
     predicate: Arc<dyn PhysicalExpr>,
 ) -> Result<Vec<&'a DataFile>> {
-    let Some(pruning) = PruningPredicateBuilder::new().with_file_schema(Arc::clone(scanned)).with_max_in_list_size(200).build(predicate)
+    let Some(pruning) = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(scanned))
+        .with_max_in_list_size(200)
+        .build(predicate)
     else {
         return Ok(files.iter().collect());
     };
@@ -33,11 +36,19 @@ struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    fn values(&self, column: &Column, of: impl Fn(&ColumnStatistics) -> &Precision<ScalarValue>) -> Option<ArrayRef> {
+    fn values(
+        &self,
+        column: &Column,
+        of: impl Fn(&ColumnStatistics) -> &Precision<ScalarValue>,
+    ) -> Option<ArrayRef> {
         let place = self.scanned.index_of(column.name()).ok()?;
         let null = ScalarValue::try_from(self.scanned.field(place).data_type()).ok()?;
         let value = |file: &DataFile| {
-            let known = file.known.column_statistics.get(place).and_then(|column| of(column).get_value().cloned());
+            let known = file
+                .known
+                .column_statistics
+                .get(place)
+                .and_then(|column| of(column).get_value().cloned());
             known.unwrap_or_else(|| null.clone())
         };
         ScalarValue::iter_to_array(self.files.iter().map(value)).ok()
@@ -67,7 +78,14 @@ impl PruningStatistics for Bounds<'_> {
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        Some(Arc::new(self.files.iter().map(|file| file.known.num_rows.get_value().and_then(|rows| u64::try_from(*rows).ok())).collect::<UInt64Array>()))
+        Some(Arc::new(
+            self.files
+                .iter()
+                .map(|file| {
+                    file.known.num_rows.get_value().and_then(|rows| u64::try_from(*rows).ok())
+                })
+                .collect::<UInt64Array>(),
+        ))
     }
 
     fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {

@@ -27,16 +27,31 @@ pub(crate) struct Known {
 }
 
 /// Reads the statistics of one file.
-pub(crate) fn from_log(layout: &Layout, table: &Table, partition: &[ScalarValue], json: Option<&str>) -> Known {
-    let parsed: Value = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or(Value::Null);
+pub(crate) fn from_log(
+    layout: &Layout,
+    table: &Table,
+    partition: &[ScalarValue],
+    json: Option<&str>,
+) -> Known {
+    let parsed: Value =
+        json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or(Value::Null);
     let rows = parsed.get("numRecords").and_then(Value::as_u64);
     let count = rows.and_then(|rows| usize::try_from(rows).ok());
-    let (minima, maxima, nulls) = (parsed.get("minValues"), parsed.get("maxValues"), parsed.get("nullCount"));
+    let (minima, maxima, nulls) =
+        (parsed.get("minValues"), parsed.get("maxValues"), parsed.get("nullCount"));
     let in_files = layout.scanned.file_schema().fields().iter().map(|field| {
-        let of = |values: Option<&Value>| values.and_then(|values| values.get(field.name())).cloned();
+        let of =
+            |values: Option<&Value>| values.and_then(|values| values.get(field.name())).cloned();
         let (low, high) = bounds(field, of(minima), of(maxima));
-        let (low, high) = if low == Precision::Absent { implied(table, layout, field, partition) } else { (low, high) };
-        let null_count = of(nulls).as_ref().and_then(Value::as_u64).and_then(|nulls| usize::try_from(nulls).ok());
+        let (low, high) = if low == Precision::Absent {
+            implied(table, layout, field, partition)
+        } else {
+            (low, high)
+        };
+        let null_count = of(nulls)
+            .as_ref()
+            .and_then(Value::as_u64)
+            .and_then(|nulls| usize::try_from(nulls).ok());
         ColumnStatistics {
             null_count: null_count.map_or(Precision::Absent, Precision::Exact),
             min_value: low,
@@ -69,10 +84,20 @@ type Bounds = (Precision<ScalarValue>, Precision<ScalarValue>);
 fn bounds(field: &Field, low: Option<Value>, high: Option<Value>) -> Bounds {
     let exact = matches!(
         field.data_type(),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Boolean | DataType::Decimal128(..)
+        DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::Date32
+            | DataType::Boolean
+            | DataType::Decimal128(..)
     );
-    let grade = |value: ScalarValue| if exact { Precision::Exact(value) } else { Precision::Inexact(value) };
-    let read = |value: Option<Value>, is_high| value.and_then(|value| scalar(field.data_type(), &value, is_high)).map(grade);
+    let grade = |value: ScalarValue| {
+        if exact { Precision::Exact(value) } else { Precision::Inexact(value) }
+    };
+    let read = |value: Option<Value>, is_high| {
+        value.and_then(|value| scalar(field.data_type(), &value, is_high)).map(grade)
+    };
     // One bound without the other is as good as none: an error in either should not prune.
     match (read(low, false), read(high, true)) {
         (Some(low), Some(high)) => (low, high),
@@ -87,7 +112,9 @@ fn scalar(data_type: &DataType, value: &Value, is_high: bool) -> Option<ScalarVa
         DataType::Int16 => ScalarValue::Int16(Some(i16::try_from(whole()?).ok()?)),
         DataType::Int32 => ScalarValue::Int32(Some(i32::try_from(whole()?).ok()?)),
         DataType::Int64 => ScalarValue::Int64(Some(whole()?)),
-        DataType::Float64 => ScalarValue::Float64(Some(value.as_f64().filter(|value| value.is_finite())?)),
+        DataType::Float64 => {
+            ScalarValue::Float64(Some(value.as_f64().filter(|value| value.is_finite())?))
+        }
         DataType::Boolean => ScalarValue::Boolean(Some(value.as_bool()?)),
         DataType::Date32 => ScalarValue::Date32(Some(day_number(value.as_str()?.parse().ok()?)?)),
         DataType::Decimal128(precision, scale) => {
@@ -103,7 +130,10 @@ fn scalar(data_type: &DataType, value: &Value, is_high: bool) -> Option<ScalarVa
             let at = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
             // The log cuts to milliseconds, so the true maximum may lie up to 999 microseconds later.
             let slack = if is_high { 999 } else { 0 };
-            ScalarValue::TimestampMicrosecond(Some(at.and_utc().timestamp_micros() + slack), zone.clone())
+            ScalarValue::TimestampMicrosecond(
+                Some(at.and_utc().timestamp_micros() + slack),
+                zone.clone(),
+            )
         }
         DataType::Utf8View => ScalarValue::Utf8View(Some(value.as_str()?.to_owned())),
         _ => return None,
@@ -117,21 +147,32 @@ fn day_number(date: NaiveDate) -> Option<i32> {
 /// A file without statistics still has its partition: `sold_on` lies within the month that the directory names.
 fn implied(table: &Table, layout: &Layout, field: &Field, partition: &[ScalarValue]) -> Bounds {
     let absent = (Precision::Absent, Precision::Absent);
-    let term = table.partitioning.iter().find(|term| matches!(term, PartitionTerm::DateTrunc { column, .. } if column == field.name()));
+    let term = table.partitioning.iter().find(
+        |term| matches!(term, PartitionTerm::DateTrunc { column, .. } if column == field.name()),
+    );
     let Some(PartitionTerm::DateTrunc { unit, .. }) = term else { return absent };
     let stored = term.map(PartitionTerm::stored_column).unwrap_or_default();
-    let value = layout.partition_columns.iter().position(|name| name == &stored).and_then(|place| partition.get(place));
-    let (DataType::Date32, Some(ScalarValue::Date32(Some(first)))) = (field.data_type(), value) else { return absent };
+    let value = layout
+        .partition_columns
+        .iter()
+        .position(|name| name == &stored)
+        .and_then(|place| partition.get(place));
+    let (DataType::Date32, Some(ScalarValue::Date32(Some(first)))) = (field.data_type(), value)
+    else {
+        return absent;
+    };
     match last_day(*first, unit) {
-        Some(last) => {
-            (Precision::Inexact(ScalarValue::Date32(Some(*first))), Precision::Inexact(ScalarValue::Date32(Some(last))))
-        }
+        Some(last) => (
+            Precision::Inexact(ScalarValue::Date32(Some(*first))),
+            Precision::Inexact(ScalarValue::Date32(Some(last))),
+        ),
         None => absent,
     }
 }
 
 fn last_day(first: i32, unit: &str) -> Option<i32> {
-    let start = NaiveDate::from_ymd_opt(1970, 1, 1)?.checked_add_signed(chrono::Duration::days(i64::from(first)))?;
+    let start = NaiveDate::from_ymd_opt(1970, 1, 1)?
+        .checked_add_signed(chrono::Duration::days(i64::from(first)))?;
     let next = match unit {
         "day" => start.checked_add_days(Days::new(1)),
         "week" => start.checked_add_days(Days::new(7)),

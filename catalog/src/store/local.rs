@@ -13,8 +13,9 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    UploadPart,
 };
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -27,20 +28,31 @@ type StoreResult<T> = std::result::Result<T, Error>;
 
 /// Opens `file:///path`.
 pub(super) fn open(url: &Url) -> Result<Location> {
-    let path = url.to_file_path().map_err(|()| CatalogError::invalid(format!("{url} is not a local path")))?;
+    let path = url
+        .to_file_path()
+        .map_err(|()| CatalogError::invalid(format!("{url} is not a local path")))?;
     open_directory(&path)
 }
 
 /// Opens a directory or file by its path, which need not exist yet.
 pub(super) fn open_directory(path: &FilePath) -> Result<Location> {
     let absolute = std::path::absolute(path).map_err(|error| {
-        CatalogError::new(CatalogErrorKind::Invalid, format!("{} is not a path: {error}", path.display()))
+        CatalogError::new(
+            CatalogErrorKind::Invalid,
+            format!("{} is not a path: {error}", path.display()),
+        )
     })?;
     let text = absolute.to_string_lossy();
-    let path = Path::parse(text.trim_start_matches('/').trim_end_matches('/'))
-        .map_err(|error| CatalogError::invalid(format!("{text} cannot be used as a path: {error}")))?;
+    let path =
+        Path::parse(text.trim_start_matches('/').trim_end_matches('/')).map_err(|error| {
+            CatalogError::invalid(format!("{text} cannot be used as a path: {error}"))
+        })?;
     let root = Url::parse("file:///").map_err(|error| CatalogError::internal(error.to_string()))?;
-    Ok(Location { store: Arc::new(DurableDisk { inner: Arc::new(LocalFileSystem::new()) }), root, path })
+    Ok(Location {
+        store: Arc::new(DurableDisk { inner: Arc::new(LocalFileSystem::new()) }),
+        root,
+        path,
+    })
 }
 
 /// The local file system with durable writes.
@@ -59,9 +71,15 @@ fn failed(path: &FilePath, source: std::io::Error) -> Error {
     let path_text = path.display().to_string();
     match source.kind() {
         ErrorKind::NotFound => Error::NotFound { path: path_text, source: Box::new(source) },
-        ErrorKind::AlreadyExists => Error::AlreadyExists { path: path_text, source: Box::new(source) },
-        ErrorKind::PermissionDenied => Error::PermissionDenied { path: path_text, source: Box::new(source) },
-        _ => Error::Generic { store: "local disk", source: format!("{path_text}: {source}").into() },
+        ErrorKind::AlreadyExists => {
+            Error::AlreadyExists { path: path_text, source: Box::new(source) }
+        }
+        ErrorKind::PermissionDenied => {
+            Error::PermissionDenied { path: path_text, source: Box::new(source) }
+        }
+        _ => {
+            Error::Generic { store: "local disk", source: format!("{path_text}: {source}").into() }
+        }
     }
 }
 
@@ -78,7 +96,8 @@ fn sync_directory(path: &FilePath) -> StoreResult<()> {
 
 /// Makes the directories above `path`, syncing each one that is new into its parent.
 fn make_directories(path: &FilePath) -> StoreResult<()> {
-    let missing: Vec<&FilePath> = path.ancestors().skip(1).take_while(|directory| !directory.exists()).collect();
+    let missing: Vec<&FilePath> =
+        path.ancestors().skip(1).take_while(|directory| !directory.exists()).collect();
     for directory in missing.iter().rev() {
         match std::fs::create_dir(directory) {
             Ok(()) => sync_directory(directory)?,
@@ -111,13 +130,20 @@ fn stage(staged: &FilePath, payload: &PutPayload) -> std::io::Result<()> {
 }
 
 /// Runs disk work off the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> StoreResult<T> + Send + 'static) -> StoreResult<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> StoreResult<T> + Send + 'static,
+) -> StoreResult<T> {
     tokio::task::spawn_blocking(work).await.map_err(|source| Error::JoinError { source })?
 }
 
 #[async_trait]
 impl ObjectStore for DurableDisk {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> StoreResult<PutResult> {
         let path = self.inner.path_to_filesystem(location)?;
         if options.mode == PutMode::Create {
             blocking(move || create(&path, &payload)).await?;
@@ -142,11 +168,18 @@ impl ObjectStore for DurableDisk {
         self.inner.get_opts(location, options).await
     }
 
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<bytes::Bytes>> {
+    async fn get_ranges(
+        &self,
+        location: &Path,
+        ranges: &[Range<u64>],
+    ) -> StoreResult<Vec<bytes::Bytes>> {
         self.inner.get_ranges(location, ranges).await
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, StoreResult<Path>>,
+    ) -> BoxStream<'static, StoreResult<Path>> {
         self.inner.delete_stream(locations)
     }
 
@@ -154,7 +187,11 @@ impl ObjectStore for DurableDisk {
         self.inner.list(prefix)
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
         self.inner.list_with_offset(prefix, offset)
     }
 
@@ -206,7 +243,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let location = open_directory(&directory.path().join("a/b")).unwrap();
         let path = location.child("v1.json").path;
-        let create = |text: &'static str| location.store.put_opts(&path, text.into(), PutOptions::from(PutMode::Create));
+        let create = |text: &'static str| {
+            location.store.put_opts(&path, text.into(), PutOptions::from(PutMode::Create))
+        };
         create("first").await.unwrap();
         assert!(matches!(create("second").await.unwrap_err(), Error::AlreadyExists { .. }));
         assert_eq!(location.store.get(&path).await.unwrap().bytes().await.unwrap(), "first");

@@ -15,7 +15,8 @@ static STORES: LazyLock<Mutex<HashMap<String, Arc<InMemory>>>> = LazyLock::new(M
 pub(super) fn open(url: &Url) -> Result<Location> {
     let name = url.host_str().unwrap_or("main").to_owned();
     let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
-    let store: Arc<dyn ObjectStore> = Arc::clone(stores.entry(name).or_default()) as Arc<dyn ObjectStore>;
+    let store: Arc<dyn ObjectStore> =
+        Arc::clone(stores.entry(name).or_default()) as Arc<dyn ObjectStore>;
     let mut root = url.clone();
     root.set_path("/");
     Ok(Location { store, root, path: Path::from(url.path()) })

@@ -22,19 +22,26 @@ const WITH_RETRIES: Duration = Duration::from_secs(25);
 /// Opens `s3://bucket/path`.
 pub(super) fn open(url: &Url) -> Result<Location> {
     let bucket = url.host_str().ok_or_else(|| {
-        CatalogError::invalid(format!("{url} names no bucket")).with_hint("write s3://bucket/prefix")
+        CatalogError::invalid(format!("{url} names no bucket"))
+            .with_hint("write s3://bucket/prefix")
     })?;
     let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let allow_http = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     let retry = RetryConfig {
-        backoff: BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(3), base: 2.0 },
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(3),
+            base: 2.0,
+        },
         max_retries: 6,
         retry_timeout: WITH_RETRIES,
     };
-    let options =
-        ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(Duration::from_secs(5)).with_allow_http(allow_http);
+    let options = ClientOptions::new()
+        .with_timeout(REQUEST)
+        .with_connect_timeout(Duration::from_secs(5))
+        .with_allow_http(allow_http);
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
@@ -43,8 +50,11 @@ pub(super) fn open(url: &Url) -> Result<Location> {
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
     }
-    let store = builder.build().map_err(|error| CatalogError::from(error).during(format!("opening {url}")))?;
-    let root = Url::parse(&format!("s3://{bucket}"))
-        .map_err(|error| CatalogError::invalid(format!("{bucket:?} is not a bucket name: {error}")))?;
+    let store = builder
+        .build()
+        .map_err(|error| CatalogError::from(error).during(format!("opening {url}")))?;
+    let root = Url::parse(&format!("s3://{bucket}")).map_err(|error| {
+        CatalogError::invalid(format!("{bucket:?} is not a bucket name: {error}"))
+    })?;
     Ok(Location { store: Arc::new(store), root, path: Path::from(url.path()) })
 }

@@ -15,6 +15,7 @@ use crate::{CatalogError, CatalogErrorKind, Result};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake_core::kernel::{Action, EagerSnapshot};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use futures::future::BoxFuture;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -74,8 +75,16 @@ impl Operation {
     /// The predicate goes into the history as text only: Delta would otherwise try to parse our SQL.
     fn for_the_log(&self) -> DeltaOperation {
         match self {
-            Self::Append => DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None },
-            Self::Overwrite => DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None },
+            Self::Append => DeltaOperation::Write {
+                mode: SaveMode::Append,
+                partition_by: None,
+                predicate: None,
+            },
+            Self::Overwrite => DeltaOperation::Write {
+                mode: SaveMode::Overwrite,
+                partition_by: None,
+                predicate: None,
+            },
             Self::Delete { predicate } => DeltaOperation::Delete { predicate: predicate.clone() },
             Self::Update { predicate } => DeltaOperation::Update { predicate: predicate.clone() },
             Self::Merge { predicate } => DeltaOperation::Merge {
@@ -98,37 +107,51 @@ impl TableVersion {
     ///
     /// # Errors
     /// `Conflict` when another writer's change stands in the way; nothing is changed then.
-    pub async fn commit(&self, written: Option<Written>, removal: &Removal, operation: &Operation) -> Result<u64> {
-        let mut actions: Vec<Action> = Vec::new();
-        for mut add in written.map(Written::into_adds).unwrap_or_default() {
-            add.data_change = operation.changes_rows();
-            actions.push(Action::Add(add));
-        }
-        let removed = self.removals(removal, operation, &mut actions);
-        let properties = || {
-            CommitProperties::default()
-                .with_max_retries(0)
-                .with_metadata([("paretoWrite".to_owned(), Uuid::new_v4().to_string().into())])
-        };
-        let mut base = self.snapshot.clone();
-        for _ in 0..ATTEMPTS {
-            let commit = CommitBuilder::from(properties()).with_actions(actions.clone()).build(
-                Some(&base as &dyn TableReference),
-                self.log.log.clone(),
-                operation.for_the_log(),
-            );
-            match commit.await.map_err(delta_error) {
-                Ok(done) => return Ok(done.version()),
-                Err(error) if error.kind == CatalogErrorKind::Conflict => {
-                    base = self.on_top_of_newest(base, &removed, operation).await?;
-                }
-                Err(error) => return Err(error.during(format!("committing to table {}", self.table.name))),
+    pub fn commit<'a>(
+        &'a self,
+        written: Option<Written>,
+        removal: &'a Removal,
+        operation: &'a Operation,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let mut actions: Vec<Action> = Vec::new();
+            for mut add in written.map(Written::into_adds).unwrap_or_default() {
+                add.data_change = operation.changes_rows();
+                actions.push(Action::Add(add));
             }
-        }
-        Err(self.conflict("other writers commit faster than this one can"))
+            let removed = self.removals(removal, operation, &mut actions);
+            let properties = || {
+                CommitProperties::default()
+                    .with_max_retries(0)
+                    .with_metadata([("paretoWrite".to_owned(), Uuid::new_v4().to_string().into())])
+            };
+            let mut base = self.snapshot.clone();
+            for _ in 0..ATTEMPTS {
+                let commit = CommitBuilder::from(properties()).with_actions(actions.clone()).build(
+                    Some(&base as &dyn TableReference),
+                    self.log.log.clone(),
+                    operation.for_the_log(),
+                );
+                match commit.await.map_err(delta_error) {
+                    Ok(done) => return Ok(done.version()),
+                    Err(error) if error.kind == CatalogErrorKind::Conflict => {
+                        base = self.on_top_of_newest(base, &removed, operation).await?;
+                    }
+                    Err(error) => {
+                        return Err(error.during(format!("committing to table {}", self.table.name)));
+                    }
+                }
+            }
+            Err(self.conflict("other writers commit faster than this one can"))
+        })
     }
 
-    fn removals(&self, removal: &Removal, operation: &Operation, actions: &mut Vec<Action>) -> HashSet<String> {
+    fn removals(
+        &self,
+        removal: &Removal,
+        operation: &Operation,
+        actions: &mut Vec<Action>,
+    ) -> HashSet<String> {
         let mut removed = HashSet::new();
         for view in self.snapshot.log_data().iter() {
             let path = view.path().into_owned();
@@ -146,20 +169,29 @@ impl TableVersion {
     }
 
     /// The newest version, if this commit may go on top of it.
-    async fn on_top_of_newest(&self, base: EagerSnapshot, removed: &HashSet<String>, operation: &Operation) -> Result<EagerSnapshot> {
+    async fn on_top_of_newest(
+        &self,
+        base: EagerSnapshot,
+        removed: &HashSet<String>,
+        operation: &Operation,
+    ) -> Result<EagerSnapshot> {
         if operation.needs_the_table_unchanged() {
             return Err(self.conflict("the statement's result depends on all rows of the table"));
         }
         let mut state = deltalake_core::table::state::DeltaTableState::new(base.clone());
         state.update(self.log.log.as_ref(), None).await.map_err(delta_error)?;
         let newest = state.snapshot().clone();
-        if newest.metadata() != self.snapshot.metadata() || newest.protocol() != self.snapshot.protocol() {
+        if newest.metadata() != self.snapshot.metadata()
+            || newest.protocol() != self.snapshot.protocol()
+        {
             return Err(self.conflict("its columns or properties were changed"));
         }
         if !removed.is_empty() {
-            let present: HashSet<String> = newest.log_data().iter().map(|view| view.path().into_owned()).collect();
+            let present: HashSet<String> =
+                newest.log_data().iter().map(|view| view.path().into_owned()).collect();
             if removed.iter().any(|path| !present.contains(path)) {
-                return Err(self.conflict("rows that this statement changes were changed by another writer"));
+                return Err(self
+                    .conflict("rows that this statement changes were changed by another writer"));
             }
         }
         Ok(newest)
@@ -168,7 +200,10 @@ impl TableVersion {
     fn conflict(&self, why: &str) -> CatalogError {
         CatalogError::new(
             CatalogErrorKind::Conflict,
-            format!("table {} changed while the statement ran: {why}; nothing was written", self.table.name),
+            format!(
+                "table {} changed while the statement ran: {why}; nothing was written",
+                self.table.name
+            ),
         )
         .with_hint("run the statement again")
     }

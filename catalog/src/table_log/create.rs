@@ -20,9 +20,12 @@ const COLUMNS_WITH_STATISTICS: usize = 32;
 impl TableLog {
     /// Writes version 0.
     pub(crate) async fn create(&self, table: &Table, written: Option<Written>) -> Result<()> {
-        let partition_columns: Vec<String> = table.partitioning.iter().map(PartitionTerm::stored_column).collect();
-        let actions = written.map(Written::into_adds).unwrap_or_default().into_iter().map(Action::Add);
-        let properties = CommitProperties::default().with_metadata([("paretoWrite".to_owned(), Uuid::new_v4().to_string().into())]);
+        let partition_columns: Vec<String> =
+            table.partitioning.iter().map(PartitionTerm::stored_column).collect();
+        let actions =
+            written.map(Written::into_adds).unwrap_or_default().into_iter().map(Action::Add);
+        let properties = CommitProperties::default()
+            .with_metadata([("paretoWrite".to_owned(), Uuid::new_v4().to_string().into())]);
         let mut create = DeltaTable::new(self.log.clone())
             .create()
             .with_table_name(table.name.to_string())
@@ -37,7 +40,10 @@ impl TableLog {
         match create.await {
             Ok(_) => Ok(()),
             Err(deltalake_core::DeltaTableError::VersionAlreadyExists(_)) => {
-                Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("{} holds a table already", self.location)))
+                Err(CatalogError::new(
+                    CatalogErrorKind::AlreadyExists,
+                    format!("{} holds a table already", self.location),
+                ))
             }
             Err(error) => Err(delta_error(error).during(format!("creating table {}", table.name))),
         }
@@ -51,7 +57,9 @@ fn stored_fields(table: &Table) -> Result<Vec<StructField>> {
         let data_type = types::storable(&column.name, &column.data_type)?;
         let field = to_delta(&Field::new(&column.name, data_type, column.nullable))?;
         fields.push(match &column.comment {
-            Some(comment) => field.with_metadata([("comment", MetadataValue::String(comment.clone()))]),
+            Some(comment) => {
+                field.with_metadata([("comment", MetadataValue::String(comment.clone()))])
+            }
             None => field,
         });
     }
@@ -59,12 +67,17 @@ fn stored_fields(table: &Table) -> Result<Vec<StructField>> {
         let PartitionTerm::DateTrunc { unit, column } = term else { continue };
         let name = term.stored_column();
         if table.column(&name).is_some() {
-            return Err(CatalogError::invalid(format!("column {name:?} is taken: PARTITIONED BY {term} keeps its values under that name"))
-                .with_hint("rename the column"));
+            return Err(CatalogError::invalid(format!(
+                "column {name:?} is taken: PARTITIONED BY {term} keeps its values under that name"
+            ))
+            .with_hint("rename the column"));
         }
         let expression = format!("CAST(date_trunc('{unit}', {column}) AS DATE)");
         let field = to_delta(&Field::new(&name, DataType::Date32, true))?;
-        fields.push(field.with_metadata([("delta.generationExpression", MetadataValue::String(expression))]));
+        fields.push(
+            field
+                .with_metadata([("delta.generationExpression", MetadataValue::String(expression))]),
+        );
     }
     Ok(fields)
 }
@@ -72,7 +85,11 @@ fn stored_fields(table: &Table) -> Result<Vec<StructField>> {
 /// An Arrow field as a Delta field.
 pub(super) fn to_delta(field: &Field) -> Result<StructField> {
     field.try_into_kernel().map_err(|error| {
-        CatalogError::invalid(format!("column {:?} of type {} cannot be stored: {error}", field.name(), field.data_type()))
+        CatalogError::invalid(format!(
+            "column {:?} of type {} cannot be stored: {error}",
+            field.name(),
+            field.data_type()
+        ))
     })
 }
 
@@ -82,12 +99,18 @@ fn columns_with_statistics(table: &Table) -> Option<String> {
         return None;
     }
     let in_key = |name: &str| {
-        table.constraints.iter().any(|constraint| constraint.columns.iter().any(|column| column == name))
+        table
+            .constraints
+            .iter()
+            .any(|constraint| constraint.columns.iter().any(|column| column == name))
             || table.order.iter().any(|term| term.column == name)
     };
     let wanted = table.columns.iter().filter(|column| {
         let data_type = &column.data_type;
-        in_key(&column.name) || data_type.is_numeric() || data_type.is_temporal() || data_type == &DataType::Boolean
+        in_key(&column.name)
+            || data_type.is_numeric()
+            || data_type.is_temporal()
+            || data_type == &DataType::Boolean
     });
     Some(wanted.map(|column| format!("`{}`", column.name)).collect::<Vec<_>>().join(","))
 }

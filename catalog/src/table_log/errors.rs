@@ -9,12 +9,14 @@ use deltalake_core::kernel::transaction::TransactionError;
 pub(crate) fn delta_error(error: DeltaTableError) -> CatalogError {
     match error {
         DeltaTableError::ObjectStore { source } => source.into(),
-        DeltaTableError::NotATable(place) => {
-            CatalogError::new(CatalogErrorKind::NotFound, format!("there is no Delta table here: {place}"))
-        }
-        DeltaTableError::InvalidVersion(version) => {
-            CatalogError::new(CatalogErrorKind::NotFound, format!("version {version} does not exist"))
-        }
+        DeltaTableError::NotATable(place) => CatalogError::new(
+            CatalogErrorKind::NotFound,
+            format!("there is no Delta table here: {place}"),
+        ),
+        DeltaTableError::InvalidVersion(version) => CatalogError::new(
+            CatalogErrorKind::NotFound,
+            format!("version {version} does not exist"),
+        ),
         DeltaTableError::Transaction { source } => transaction_error(source),
         DeltaTableError::Arrow { source } => CatalogError::invalid(source.to_string()),
         DeltaTableError::InvalidJsonLog { json_err, line, version } => CatalogError::new(
@@ -30,10 +32,13 @@ pub(crate) fn delta_error(error: DeltaTableError) -> CatalogError {
 
 fn transaction_error(error: TransactionError) -> CatalogError {
     match error {
-        TransactionError::VersionAlreadyExists(_) | TransactionError::MaxCommitAttempts(_) | TransactionError::CommitConflict(_) => {
-            CatalogError::new(CatalogErrorKind::Conflict, format!("another writer changed the table first ({error})"))
-                .with_hint("run the statement again")
-        }
+        TransactionError::VersionAlreadyExists(_)
+        | TransactionError::MaxCommitAttempts(_)
+        | TransactionError::CommitConflict(_) => CatalogError::new(
+            CatalogErrorKind::Conflict,
+            format!("another writer changed the table first ({error})"),
+        )
+        .with_hint("run the statement again"),
         TransactionError::ObjectStore { source } => source.into(),
         other => {
             let text = innermost(&other);

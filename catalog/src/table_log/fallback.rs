@@ -17,10 +17,19 @@ const HARMLESS: [&str; 3] = ["timestampNtz", "v2Checkpoint", "vacuumProtocolChec
 pub(crate) fn reads_natively(snapshot: &EagerSnapshot, adds: &[Add]) -> bool {
     let features = snapshot.protocol().reader_features().unwrap_or_default();
     let marked = adds.iter().any(|add| add.deletion_vector.is_some());
-    let mut others = features.iter().map(ToString::to_string).filter(|feature| feature != "deletionVectors");
+    let mut others =
+        features.iter().map(ToString::to_string).filter(|feature| feature != "deletionVectors");
     let unmapped = !snapshot.metadata().configuration().contains_key("delta.columnMapping.mode")
-        || snapshot.metadata().configuration().get("delta.columnMapping.mode").is_some_and(|mode| mode == "none");
-    !marked && unmapped && others.all(|feature| HARMLESS.contains(&feature.as_str()) || (feature == "columnMapping" && unmapped))
+        || snapshot
+            .metadata()
+            .configuration()
+            .get("delta.columnMapping.mode")
+            .is_some_and(|mode| mode == "none");
+    !marked
+        && unmapped
+        && others.all(|feature| {
+            HARMLESS.contains(&feature.as_str()) || (feature == "columnMapping" && unmapped)
+        })
 }
 
 /// Refuses a write to a table that the native scan cannot read back.
@@ -30,9 +39,14 @@ pub(super) fn writes_natively(version: &TableVersion) -> Result<()> {
     }
     Err(CatalogError::new(
         CatalogErrorKind::Unsupported,
-        format!("table {} uses deletion vectors or renamed columns: it can be read, not changed", version.table.name),
+        format!(
+            "table {} uses deletion vectors or renamed columns: it can be read, not changed",
+            version.table.name
+        ),
     )
-    .with_hint("copy it with CREATE TABLE .. AS SELECT, or rewrite it with the engine that made it"))
+    .with_hint(
+        "copy it with CREATE TABLE .. AS SELECT, or rewrite it with the engine that made it",
+    ))
 }
 
 /// Delta's own scan.

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use deltalake_core::DeltaResult;
 use deltalake_core::kernel::Version;
 use deltalake_core::kernel::transaction::TransactionError;
-use deltalake_core::logstore::{CommitOrBytes, LogStore, LogStoreConfig, LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::logstore::{
+    CommitOrBytes, LogStore, LogStoreConfig, LogStoreRef, StorageConfig, default_logstore,
+};
 use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use std::sync::Arc;
@@ -18,7 +20,8 @@ use uuid::Uuid;
 
 /// The log of the table at this place.
 pub(super) fn log_store(location: &Location) -> LogStoreRef {
-    let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&location.store), location.path.clone()));
+    let prefixed: Arc<dyn ObjectStore> =
+        Arc::new(PrefixStore::new(Arc::clone(&location.store), location.path.clone()));
     let root = Arc::clone(&location.store);
     let inner = default_logstore(prefixed, root, &location.url(), &StorageConfig::default());
     Arc::new(KnowsItsOwnCommits { inner })
@@ -50,10 +53,12 @@ impl LogStore for KnowsItsOwnCommits {
             CommitOrBytes::TmpCommit(_) => None,
         };
         match self.inner.write_commit_entry(version, commit_or_bytes, operation_id).await {
-            Err(TransactionError::VersionAlreadyExists(_)) => match self.inner.read_commit_entry(version).await {
-                Ok(there) if there.is_some() && there == ours => Ok(()),
-                Ok(_) | Err(_) => Err(TransactionError::VersionAlreadyExists(version)),
-            },
+            Err(TransactionError::VersionAlreadyExists(_)) => {
+                match self.inner.read_commit_entry(version).await {
+                    Ok(there) if there.is_some() && there == ours => Ok(()),
+                    Ok(_) | Err(_) => Err(TransactionError::VersionAlreadyExists(version)),
+                }
+            }
             outcome => outcome,
         }
     }

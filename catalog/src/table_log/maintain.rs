@@ -9,6 +9,7 @@ use arrow::datatypes::Field;
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::transaction::CommitProperties;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 
 /// One version in a table's history.
@@ -46,72 +47,97 @@ impl TableVersion {
     ///
     /// # Errors
     /// Whatever reading the log fails with.
-    pub async fn history(&self, limit: Option<usize>) -> Result<Vec<HistoryEntry>> {
-        let delta = self.delta();
-        let commits: Vec<_> = delta.history(limit).try_collect().await.map_err(delta_error)?;
-        let newest = self.version();
-        let entry = |(back, commit): (usize, deltalake_core::kernel::CommitInfo)| HistoryEntry {
-            version: newest.saturating_sub(back as u64),
-            timestamp_ms: commit.timestamp,
-            operation: commit.operation.unwrap_or_default(),
-            parameters: commit
-                .operation_parameters
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-                .collect(),
-            engine: commit.engine_info,
-        };
-        Ok(commits.into_iter().enumerate().map(entry).collect())
+    pub fn history(&self, limit: Option<usize>) -> BoxFuture<'_, Result<Vec<HistoryEntry>>> {
+        Box::pin(async move {
+            let delta = self.delta();
+            let commits: Vec<_> = delta.history(limit).try_collect().await.map_err(delta_error)?;
+            let newest = self.version();
+            let entry =
+                |(back, commit): (usize, deltalake_core::kernel::CommitInfo)| HistoryEntry {
+                    version: newest.saturating_sub(back as u64),
+                    timestamp_ms: commit.timestamp,
+                    operation: commit.operation.unwrap_or_default(),
+                    parameters: commit
+                        .operation_parameters
+                        .unwrap_or_default()
+                        .into_iter()
+                        .map(|(name, value)| {
+                            (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                        })
+                        .collect(),
+                    engine: commit.engine_info,
+                };
+            Ok(commits.into_iter().enumerate().map(entry).collect())
+        })
     }
 
     /// Makes a new version with the rows of an old one. Returns the version made.
     ///
     /// # Errors
     /// `NotFound` when the version, or a file it needs, is gone.
-    pub async fn restore(&self, version: u64) -> Result<u64> {
-        let restored = self.delta().restore().with_version_to_restore(version).await;
-        let (delta, _) = restored
-            .map_err(|error| delta_error(error).during(format!("restoring table {} to version {version}", self.table.name)))?;
-        Ok(delta.version().unwrap_or_default())
+    pub fn restore(&self, version: u64) -> BoxFuture<'_, Result<u64>> {
+        Box::pin(async move {
+            let restored = self.delta().restore().with_version_to_restore(version).await;
+            let (delta, _) = restored.map_err(|error| {
+                delta_error(error)
+                    .during(format!("restoring table {} to version {version}", self.table.name))
+            })?;
+            Ok(delta.version().unwrap_or_default())
+        })
     }
 
     /// Adds columns, NULL in the rows that are there. Returns the version made.
     ///
     /// # Errors
     /// `Invalid` for a type that cannot be stored or a column that may not be NULL.
-    pub async fn add_columns(&self, columns: &[Column]) -> Result<u64> {
-        let mut fields = Vec::new();
-        for column in columns {
-            if !column.nullable {
-                return Err(CatalogError::invalid(format!(
-                    "column {:?} cannot be NOT NULL: the rows that are there have no value for it",
-                    column.name
-                )));
+    pub fn add_columns<'a>(&'a self, columns: &'a [Column]) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let mut fields = Vec::new();
+            for column in columns {
+                if !column.nullable {
+                    return Err(CatalogError::invalid(format!(
+                        "column {:?} cannot be NOT NULL: the rows that are there have no value for it",
+                        column.name
+                    )));
+                }
+                let data_type = crate::types::storable(&column.name, &column.data_type)?;
+                fields.push(super::create::to_delta(&Field::new(&column.name, data_type, true))?);
             }
-            let data_type = crate::types::storable(&column.name, &column.data_type)?;
-            fields.push(super::create::to_delta(&Field::new(&column.name, data_type, true))?);
-        }
-        let adding = self.delta().add_columns().with_fields(fields).with_commit_properties(CommitProperties::default());
-        let delta = adding.await.map_err(|error| delta_error(error).during(format!("adding columns to {}", self.table.name)))?;
-        Ok(delta.version().unwrap_or_default())
+            let adding = self
+                .delta()
+                .add_columns()
+                .with_fields(fields)
+                .with_commit_properties(CommitProperties::default());
+            let delta = adding.await.map_err(|error| {
+                delta_error(error).during(format!("adding columns to {}", self.table.name))
+            })?;
+            Ok(delta.version().unwrap_or_default())
+        })
     }
 
     /// Removes files that no version within `retain_hours` needs; the table's own retention when `None`.
     ///
     /// # Errors
     /// Whatever listing or deleting fails with.
-    pub async fn vacuum(&self, retain_hours: Option<u32>, dry_run: bool) -> Result<Vacuumed> {
-        let mut vacuum = self
-            .delta()
-            .vacuum()
-            .with_dry_run(dry_run)
-            .with_mode(deltalake_core::operations::vacuum::VacuumMode::Full)
-            .with_enforce_retention_duration(false);
-        if let Some(hours) = retain_hours {
-            vacuum = vacuum.with_retention_period(chrono::Duration::hours(i64::from(hours)));
-        }
-        let (_, done) = vacuum.await.map_err(|error| delta_error(error).during(format!("vacuuming table {}", self.table.name)))?;
-        Ok(Vacuumed { dry_run: done.dry_run, files: done.files_deleted })
+    pub fn vacuum(
+        &self,
+        retain_hours: Option<u32>,
+        dry_run: bool,
+    ) -> BoxFuture<'_, Result<Vacuumed>> {
+        Box::pin(async move {
+            let mut vacuum = self
+                .delta()
+                .vacuum()
+                .with_dry_run(dry_run)
+                .with_mode(deltalake_core::operations::vacuum::VacuumMode::Full)
+                .with_enforce_retention_duration(false);
+            if let Some(hours) = retain_hours {
+                vacuum = vacuum.with_retention_period(chrono::Duration::hours(i64::from(hours)));
+            }
+            let (_, done) = vacuum.await.map_err(|error| {
+                delta_error(error).during(format!("vacuuming table {}", self.table.name))
+            })?;
+            Ok(Vacuumed { dry_run: done.dry_run, files: done.files_deleted })
+        })
     }
 }

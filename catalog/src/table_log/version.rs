@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use deltalake_core::kernel::{Add, EagerSnapshot};
 use deltalake_core::table::state::DeltaTableState;
+use futures::future::BoxFuture;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -65,11 +66,15 @@ impl TableVersion {
             .log_data()
             .iter()
             .map(|view| {
-                #[expect(deprecated, reason = "the only public way to a file's tags and raw partition values")]
+                #[expect(
+                    deprecated,
+                    reason = "the only public way to a file's tags and raw partition values"
+                )]
                 view.add_action()
             })
             .collect();
-        let files = adds.iter().map(|add| data_file(&log, &layout, &table, add)).collect::<Result<_>>()?;
+        let files =
+            adds.iter().map(|add| data_file(&log, &layout, &table, add)).collect::<Result<_>>()?;
         Ok(Self { log, table, snapshot, layout, adds: Arc::new(adds), files: Arc::new(files) })
     }
 
@@ -132,11 +137,14 @@ impl TableVersion {
     ///
     /// # Errors
     /// `Unsupported` when the table uses a Delta feature that no reader here knows.
-    pub async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
-        if fallback::reads_natively(&self.snapshot, &self.adds) {
-            return Ok(Arc::new(self.native()));
-        }
-        fallback::provider(self).await
+    pub fn provider(&self) -> BoxFuture<'_, Result<Arc<dyn TableProvider>>> {
+        Box::pin(async move {
+            if fallback::reads_natively(&self.snapshot, &self.adds) {
+                let native: Arc<dyn TableProvider> = Arc::new(self.native());
+                return Ok(native);
+            }
+            fallback::provider(self).await
+        })
     }
 
     /// The native scan, whose files can be narrowed and numbered for a rewrite.
@@ -165,12 +173,21 @@ fn data_file(log: &TableLog, layout: &Layout, table: &Table, add: &Add) -> Resul
         Ok(url) => object_store::path::Path::from(url.path()),
         Err(_) => log.location.child(&add.path).path,
     };
-    let partition = layout.partition_scalars(&add.partition_values).map_err(|error| error.during(format!("file {}", add.path)))?;
-    let deleted = add.deletion_vector.as_ref().map_or(0, |vector| vector.cardinality.unsigned_abs());
+    let partition = layout
+        .partition_scalars(&add.partition_values)
+        .map_err(|error| error.during(format!("file {}", add.path)))?;
+    let deleted =
+        add.deletion_vector.as_ref().map_or(0, |vector| vector.cardinality.unsigned_abs());
     let statistics = statistics::from_log(layout, table, &partition, add.stats.as_deref());
-    let size = u64::try_from(add.size)
-        .map_err(|_| CatalogError::new(crate::CatalogErrorKind::Corrupt, format!("file {} has size {}", add.path, add.size)))?;
-    let sorted_by = add.tags.as_ref().and_then(|tags: &HashMap<String, Option<String>>| tags.get(crate::scan::ORDER_TAG).cloned().flatten());
+    let size = u64::try_from(add.size).map_err(|_| {
+        CatalogError::new(
+            crate::CatalogErrorKind::Corrupt,
+            format!("file {} has size {}", add.path, add.size),
+        )
+    })?;
+    let sorted_by = add.tags.as_ref().and_then(|tags: &HashMap<String, Option<String>>| {
+        tags.get(crate::scan::ORDER_TAG).cloned().flatten()
+    });
     Ok(DataFile {
         path,
         log_path: add.path.clone(),

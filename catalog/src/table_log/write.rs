@@ -19,11 +19,14 @@ use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr, Sca
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, SendableRecordBatchStream};
+use datafusion::physical_plan::{
+    ExecutionPlan, ExecutionPlanProperties, Partitioning, SendableRecordBatchStream,
+};
 use deltalake_core::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake_core::kernel::Add;
 use deltalake_core::operations::get_num_idx_cols_and_stats_columns;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -65,14 +68,23 @@ impl TableVersion {
     ///
     /// # Errors
     /// `Invalid` for a NULL where none may be or a value that does not fit, by column; whatever the plan fails with.
-    pub async fn write(&self, input: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Written> {
-        write(&self.log, &self.table, self.layout(), input, context).await
+    pub fn write(
+        &self,
+        input: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> BoxFuture<'_, Result<Written>> {
+        Box::pin(async move { write(&self.log, &self.table, self.layout(), input, context).await })
     }
 }
 
 impl TableLog {
     /// Writes the rows of a plan into files of a table that is yet to be created.
-    pub(crate) async fn write_new(&self, table: &Table, input: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Written> {
+    pub(crate) async fn write_new(
+        &self,
+        table: &Table,
+        input: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<Written> {
         write(self, table, &Layout::of_new(table)?, input, context).await
     }
 }
@@ -85,20 +97,31 @@ async fn write(
     context: Arc<TaskContext>,
 ) -> Result<Written> {
     let threads = context.session_config().target_partitions();
-    let plan = spread(input, threads, context.session_config().options()).map_err(datafusion_error)?;
+    let plan =
+        spread(input, threads, context.session_config().options()).map_err(datafusion_error)?;
     let plan = shaped(layout, plan).map_err(datafusion_error)?;
     let plan = sorted(layout, plan).map_err(datafusion_error)?;
     let config = writer_config(table, layout);
-    let keys: Arc<[usize]> = layout.partition_columns.iter().filter_map(|name| layout.stored.index_of(name).ok()).collect();
+    let keys: Arc<[usize]> = layout
+        .partition_columns
+        .iter()
+        .filter_map(|name| layout.stored.index_of(name).ok())
+        .collect();
     let mut writers = JoinSet::new();
     for partition in 0..plan.output_partitioning().partition_count() {
         let stream = plan.execute(partition, Arc::clone(&context)).map_err(datafusion_error)?;
-        let file = FileWriter { log: log.clone(), config: config.clone(), stored: Arc::clone(&layout.stored), keys: Arc::clone(&keys) };
+        let file = FileWriter {
+            log: log.clone(),
+            config: config.clone(),
+            stored: Arc::clone(&layout.stored),
+            keys: Arc::clone(&keys),
+        };
         writers.spawn(file.run(stream));
     }
     let mut written = Written::default();
     while let Some(finished) = writers.join_next().await {
-        let (adds, rows) = finished.map_err(|error| CatalogError::internal(format!("a writer ended early: {error}")))??;
+        let (adds, rows) = finished
+            .map_err(|error| CatalogError::internal(format!("a writer ended early: {error}")))??;
         written.rows += rows;
         written.adds.extend(adds);
     }
@@ -153,15 +176,25 @@ fn cast(
 }
 
 /// The value of a generated partition column: its source, rounded down, as a date.
-fn generated(layout: &Layout, name: &str, source: &SchemaRef) -> datafusion::common::Result<Arc<dyn PhysicalExpr>> {
+fn generated(
+    layout: &Layout,
+    name: &str,
+    source: &SchemaRef,
+) -> datafusion::common::Result<Arc<dyn PhysicalExpr>> {
     let term = layout.terms.iter().find(|term| term.stored_column() == name);
     let Some(PartitionTerm::DateTrunc { unit, column: from }) = term else {
         return datafusion::common::internal_err!("no rule generates column {name:?}");
     };
     let place = layout.declared.index_of(from)?;
-    let moment = cast(column(source, place), &DataType::Timestamp(TimeUnit::Microsecond, None), source)?;
+    let moment =
+        cast(column(source, place), &DataType::Timestamp(TimeUnit::Microsecond, None), source)?;
     let unit: Arc<dyn PhysicalExpr> = Arc::new(Literal::new(ScalarValue::Utf8(Some(unit.clone()))));
-    let rounded = ScalarFunctionExpr::try_new(date_trunc(), vec![unit, moment], source, Arc::new(ConfigOptions::default()))?;
+    let rounded = ScalarFunctionExpr::try_new(
+        date_trunc(),
+        vec![unit, moment],
+        source,
+        Arc::new(ConfigOptions::default()),
+    )?;
     cast(Arc::new(rounded), &DataType::Date32, source)
 }
 
@@ -177,10 +210,15 @@ fn sorted(layout: &Layout, plan: Arc<dyn ExecutionPlan>) -> Planned {
         push(name, SortOptions::default())?;
     }
     for term in &layout.order {
-        push(&term.column, SortOptions { descending: term.descending, nulls_first: term.nulls_first })?;
+        push(
+            &term.column,
+            SortOptions { descending: term.descending, nulls_first: term.nulls_first },
+        )?;
     }
     match LexOrdering::new(terms) {
-        Some(ordering) => Ok(Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true))),
+        Some(ordering) => {
+            Ok(Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)))
+        }
         None => Ok(plan),
     }
 }
@@ -258,8 +296,9 @@ impl FileWriter {
                 )));
             }
         }
-        RecordBatch::try_new(Arc::clone(&self.stored), batch.columns().to_vec())
-            .map_err(|error| CatalogError::internal(format!("a batch does not have the table's columns: {error}")))
+        RecordBatch::try_new(Arc::clone(&self.stored), batch.columns().to_vec()).map_err(|error| {
+            CatalogError::internal(format!("a batch does not have the table's columns: {error}"))
+        })
     }
 
     /// Cuts a batch, sorted by partition, into runs of one partition each.
@@ -270,12 +309,25 @@ impl FileWriter {
         if self.keys.is_empty() {
             return Ok(vec![(Vec::new(), batch.clone())]);
         }
-        let columns: Vec<_> = self.keys.iter().map(|place| Arc::clone(batch.column(*place))).collect();
-        let ranges = arrow::compute::partition(&columns).map_err(|error| CatalogError::internal(error.to_string()))?.ranges();
-        let key = |row: usize| columns.iter().map(|column| ScalarValue::try_from_array(column, row)).collect::<datafusion::common::Result<_>>();
+        let columns: Vec<_> =
+            self.keys.iter().map(|place| Arc::clone(batch.column(*place))).collect();
+        let ranges = arrow::compute::partition(&columns)
+            .map_err(|error| CatalogError::internal(error.to_string()))?
+            .ranges();
+        let key = |row: usize| {
+            columns
+                .iter()
+                .map(|column| ScalarValue::try_from_array(column, row))
+                .collect::<datafusion::common::Result<_>>()
+        };
         ranges
             .into_iter()
-            .map(|range| Ok((key(range.start).map_err(datafusion_error)?, batch.slice(range.start, range.len()))))
+            .map(|range| {
+                Ok((
+                    key(range.start).map_err(datafusion_error)?,
+                    batch.slice(range.start, range.len()),
+                ))
+            })
             .collect()
     }
 }

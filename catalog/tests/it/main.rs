@@ -1,1 +1,4 @@
-//! The tests of the package, as one binary.
+//! The tests of the package, as one binary: what metastores and stores promise, each on every kind there is.
+
+mod metastores;
+mod stores;

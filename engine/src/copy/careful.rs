@@ -22,6 +22,7 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::future::BoxFuture;
 use lines::Lines;
 use pareto_catalog::{FileFormat, Name, Operation, Removal, TableVersion};
 use rows::{Misfit, Reader};
@@ -34,207 +35,284 @@ const MOST_REJECTS: usize = 1_000_000;
 const IN_FLIGHT: usize = 8;
 
 /// The column names of the first CSV file; of every other, that they are the same.
-pub(super) async fn csv_columns(
-    source: &Source,
-    table: &TableVersion,
-    listed: &[String],
-    options: &CopyOptions,
+pub(super) fn csv_columns<'a>(
+    source: &'a Source,
+    table: &'a TableVersion,
+    listed: &'a [String],
+    options: &'a CopyOptions,
     compression: FileCompressionType,
-) -> Result<Vec<String>> {
-    let declared = || table.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
-    if !options.header {
-        return Ok(if listed.is_empty() { declared() } else { listed.to_vec() });
-    }
-    if compression.is_compressed() {
-        return Ok(if listed.is_empty() { declared() } else { listed.to_vec() });
-    }
-    let mut first: Option<Vec<String>> = None;
-    for file in &source.files {
-        let lines = Lines::open(&source.store, &file.location).await?;
-        let options = options.clone();
-        let name = file.location.to_string();
-        let header = blocking(move || rows::header(lines, &options, &name)).await?;
-        match &first {
-            None => first = Some(header),
-            Some(expected) if expected == &header => {}
-            Some(expected) => {
-                return Err(EngineError::invalid(format!(
-                    "file {} has columns {}, others have {}",
-                    file.location,
-                    header.join(", "),
-                    expected.join(", ")
-                ))
-                .with_hint("load files of one shape at a time"));
+) -> BoxFuture<'a, Result<Vec<String>>> {
+    Box::pin(async move {
+        let declared =
+            || table.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+        if !options.header {
+            return Ok(if listed.is_empty() { declared() } else { listed.to_vec() });
+        }
+        if compression.is_compressed() {
+            return Ok(if listed.is_empty() { declared() } else { listed.to_vec() });
+        }
+        let mut first: Option<Vec<String>> = None;
+        for file in &source.files {
+            let lines = Lines::open(&source.store, &file.location).await?;
+            let options = options.clone();
+            let name = file.location.to_string();
+            let header = blocking(move || rows::header(lines, &options, &name)).await?;
+            match &first {
+                None => first = Some(header),
+                Some(expected) if expected == &header => {}
+                Some(expected) => {
+                    return Err(EngineError::invalid(format!(
+                        "file {} has columns {}, others have {}",
+                        file.location,
+                        header.join(", "),
+                        expected.join(", ")
+                    ))
+                    .with_hint("load files of one shape at a time"));
+                }
             }
         }
-    }
-    let header = first.unwrap_or_default();
-    if !listed.is_empty() && listed.len() != header.len() {
-        return Err(EngineError::invalid(format!("{} columns are listed, the files have {}", listed.len(), header.len())));
-    }
-    Ok(if listed.is_empty() { header } else { listed.to_vec() })
+        let header = first.unwrap_or_default();
+        if !listed.is_empty() && listed.len() != header.len() {
+            return Err(EngineError::invalid(format!(
+                "{} columns are listed, the files have {}",
+                listed.len(),
+                header.len()
+            )));
+        }
+        Ok(if listed.is_empty() { header } else { listed.to_vec() })
+    })
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| EngineError::internal(format!("a reader ended early: {error}")))?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| EngineError::internal(format!("a reader ended early: {error}")))?
 }
 
 /// The reader of one file, with the columns and types the table wants.
-async fn reader(
-    source: &Source,
+fn reader<'a>(
+    source: &'a Source,
     place: usize,
-    schema: &SchemaRef,
-    table: &TableVersion,
-    options: &CopyOptions,
-) -> Result<Reader> {
-    let file = &source.files[place];
-    Ok(Reader {
-        lines: Lines::open(&source.store, &file.location).await?,
-        file: file.location.to_string(),
-        schema: Arc::clone(schema),
-        table: table.schema(),
-        options: options.clone(),
-        format: source.format,
+    schema: &'a SchemaRef,
+    table: &'a TableVersion,
+    options: &'a CopyOptions,
+) -> BoxFuture<'a, Result<Reader>> {
+    Box::pin(async move {
+        let file = &source.files[place];
+        Ok(Reader {
+            lines: Lines::open(&source.store, &file.location).await?,
+            file: file.location.to_string(),
+            schema: Arc::clone(schema),
+            table: table.schema(),
+            options: options.clone(),
+            format: source.format,
+        })
     })
 }
 
 /// Says which line a failed load stumbled over, or returns the failure as it was.
-pub(super) async fn explain(
-    ctx: &StatementContext,
-    table: &TableVersion,
-    source: &Source,
-    listed: &[String],
-    options: &CopyOptions,
+pub(super) fn explain<'a>(
+    ctx: &'a StatementContext,
+    table: &'a TableVersion,
+    source: &'a Source,
+    listed: &'a [String],
+    options: &'a CopyOptions,
     error: EngineError,
-) -> EngineError {
-    use crate::error::ErrorKind;
-    if !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Internal) {
-        return error;
-    }
-    if !source.is_plain_text() {
-        return explain_whole_files(ctx, source, error).await;
-    }
-    let Ok(schema) = source.schema(ctx, table, listed, options).await else { return error };
-    for place in 0..source.files.len() {
-        let Ok(reader) = reader(source, place, &schema, table, options).await else { return error };
-        let found = blocking(move || {
-            let mut first = None;
-            reader.read(&mut |_| Ok(()), &mut |misfit| {
-                first = Some(misfit);
-                Ok(false)
-            })?;
-            Ok(first)
-        });
-        match found.await {
-            Ok(Some(misfit)) => return misfit.error().with_hint("mend the file, or load WITH (on_error = 'reject', reject_table = '..')"),
-            Ok(None) => {}
-            Err(other) => return other,
+) -> BoxFuture<'a, EngineError> {
+    Box::pin(async move {
+        use crate::error::ErrorKind;
+        if !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Internal) {
+            return error;
         }
-    }
-    error
+        if !source.is_plain_text() {
+            return explain_whole_files(ctx, source, error).await;
+        }
+        let Ok(schema) = source.schema(ctx, table, listed, options).await else { return error };
+        for place in 0..source.files.len() {
+            let Ok(reader) = reader(source, place, &schema, table, options).await else {
+                return error;
+            };
+            let found = blocking(move || {
+                let mut first = None;
+                reader.read(&mut |_| Ok(()), &mut |misfit| {
+                    first = Some(misfit);
+                    Ok(false)
+                })?;
+                Ok(first)
+            });
+            match found.await {
+                Ok(Some(misfit)) => {
+                    return misfit.error().with_hint(
+                        "mend the file, or load WITH (on_error = 'reject', reject_table = '..')",
+                    );
+                }
+                Ok(None) => {}
+                Err(other) => return other,
+            }
+        }
+        error
+    })
 }
 
 /// For formats without lines: which file cannot be read.
-async fn explain_whole_files(ctx: &StatementContext, source: &Source, error: EngineError) -> EngineError {
-    if source.format == FileFormat::Parquet {
-        for file in &source.files {
-            if let Err(reason) = read_whole(ctx, source, file.location.as_ref()).await {
-                return EngineError::invalid(format!("{} cannot be read: {}", file.location, reason.message)).with_hint("the file is damaged; nothing was loaded");
+fn explain_whole_files<'a>(
+    ctx: &'a StatementContext,
+    source: &'a Source,
+    error: EngineError,
+) -> BoxFuture<'a, EngineError> {
+    Box::pin(async move {
+        if source.format == FileFormat::Parquet {
+            for file in &source.files {
+                if let Err(reason) = read_whole(ctx, source, file.location.as_ref()).await {
+                    return EngineError::invalid(format!(
+                        "{} cannot be read: {}",
+                        file.location, reason.message
+                    ))
+                    .with_hint("the file is damaged; nothing was loaded");
+                }
             }
         }
-    }
-    error
+        error
+    })
 }
 
-async fn read_whole(ctx: &StatementContext, source: &Source, path: &str) -> Result<()> {
-    use datafusion::datasource::listing::ListingTableUrl;
-    use futures::TryStreamExt;
-    let url = ListingTableUrl::parse(format!("{}{path}", source.url.object_store().as_str()))?;
-    let one = Source::find(ctx, url.as_str(), Some(source.format)).await?;
-    let format = datafusion::datasource::file_format::parquet::ParquetFormat::default();
-    let schema = datafusion::datasource::file_format::FileFormat::infer_schema(&format, &ctx.state, &one.store, &one.files).await?;
-    let provider = one.provider(schema, &CopyOptions::parse(&Default::default())?)?;
-    let plan = LogicalPlanBuilder::scan("files", provider_as_source(provider), None)?.build()?;
-    let mut rows = ctx.stream(&plan).await?;
-    while rows.try_next().await?.is_some() {}
-    Ok(())
+fn read_whole<'a>(
+    ctx: &'a StatementContext,
+    source: &'a Source,
+    path: &'a str,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        use datafusion::datasource::listing::ListingTableUrl;
+        use futures::TryStreamExt;
+        let url = ListingTableUrl::parse(format!("{}{path}", source.url.object_store().as_str()))?;
+        let one = Source::find(ctx, url.as_str(), Some(source.format)).await?;
+        let format = datafusion::datasource::file_format::parquet::ParquetFormat::default();
+        let schema = datafusion::datasource::file_format::FileFormat::infer_schema(
+            &format, &ctx.state, &one.store, &one.files,
+        )
+        .await?;
+        let provider = one.provider(schema, &CopyOptions::parse(&Default::default())?)?;
+        let plan =
+            LogicalPlanBuilder::scan("files", provider_as_source(provider), None)?.build()?;
+        let mut rows = ctx.stream(&plan).await?;
+        while rows.try_next().await?.is_some() {}
+        Ok(())
+    })
 }
 
 /// Loads what fits and keeps the rest in the reject table. Returns the rows loaded.
-pub(super) async fn load(
-    ctx: &StatementContext,
-    table: &TableVersion,
-    source: &Source,
-    listed: &[String],
-    options: &CopyOptions,
-    reject_table: &str,
-) -> Result<u64> {
-    if !source.is_plain_text() {
-        return Err(EngineError::invalid("on_error = 'reject' needs lines: it works for uncompressed CSV and JSON files"));
-    }
-    let schema = source.schema(ctx, table, listed, options).await?;
-    let rejects: Arc<Mutex<Vec<Misfit>>> = Arc::default();
-    let mut readers = Vec::new();
-    for place in 0..source.files.len() {
-        readers.push(reader(source, place, &schema, table, options).await?);
-    }
-    let partition = CarefulFiles { table: table.schema(), readers: Mutex::new(Some(readers)), rejects: Arc::clone(&rejects) };
-    let scan = StreamingTableExec::try_new(table.schema(), vec![Arc::new(partition)], None, Vec::new(), false, None)?;
-    let plan: Arc<dyn datafusion::physical_plan::ExecutionPlan> = Arc::new(scan);
-    let watching = watch::start(ctx, &format!("loading {}", table.table().name), Some(source.bytes()), &plan);
-    let written = table.write(plan, ctx.state.task_ctx()).await;
-    drop(watching);
-    let written = written?;
-    let rows = written.rows;
-    let rejected = std::mem::take(&mut *rejects.lock().unwrap_or_else(PoisonError::into_inner));
-    keep(ctx, reject_table, &rejected).await?;
-    if rows > 0 {
-        table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
-    }
-    Ok(rows)
+pub(super) fn load<'a>(
+    ctx: &'a StatementContext,
+    table: &'a TableVersion,
+    source: &'a Source,
+    listed: &'a [String],
+    options: &'a CopyOptions,
+    reject_table: &'a str,
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        if !source.is_plain_text() {
+            return Err(EngineError::invalid(
+                "on_error = 'reject' needs lines: it works for uncompressed CSV and JSON files",
+            ));
+        }
+        let schema = source.schema(ctx, table, listed, options).await?;
+        let rejects: Arc<Mutex<Vec<Misfit>>> = Arc::default();
+        let mut readers = Vec::new();
+        for place in 0..source.files.len() {
+            readers.push(reader(source, place, &schema, table, options).await?);
+        }
+        let partition = CarefulFiles {
+            table: table.schema(),
+            readers: Mutex::new(Some(readers)),
+            rejects: Arc::clone(&rejects),
+        };
+        let scan = StreamingTableExec::try_new(
+            table.schema(),
+            vec![Arc::new(partition)],
+            None,
+            Vec::new(),
+            false,
+            None,
+        )?;
+        let plan: Arc<dyn datafusion::physical_plan::ExecutionPlan> = Arc::new(scan);
+        let watching = watch::start(
+            ctx,
+            &format!("loading {}", table.table().name),
+            Some(source.bytes()),
+            &plan,
+        );
+        let written = table.write(plan, ctx.state.task_ctx()).await;
+        drop(watching);
+        let written = written?;
+        let rows = written.rows;
+        let rejected = std::mem::take(&mut *rejects.lock().unwrap_or_else(PoisonError::into_inner));
+        keep(ctx, reject_table, &rejected).await?;
+        if rows > 0 {
+            table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
+        }
+        Ok(rows)
+    })
 }
 
 /// Appends the rejected rows to their table, making it when it is not there.
-async fn keep(ctx: &StatementContext, reject_table: &str, rejected: &[Misfit]) -> Result<()> {
-    let name = match reject_table.split_once('.') {
-        Some((schema, name)) => Name::new(schema, name),
-        None => Name::new(ctx.schema(), reject_table),
-    };
-    if ctx.catalog.table(&name).is_err() {
-        let sql = format!(
-            "CREATE TABLE IF NOT EXISTS {} (file VARCHAR, line BIGINT, column_name VARCHAR, reason VARCHAR, text VARCHAR)",
-            full(&name)
-        );
-        Box::pin(ctx.session.execute(&sql)).await?;
-    }
-    if rejected.is_empty() {
-        return Ok(());
-    }
-    let catalog = ctx.engine.warehouse().catalog().await?;
-    let table = ctx.engine.warehouse().open_table(catalog.table(&name)?, pareto_catalog::AsOf::Latest).await?;
-    let text = |of: &dyn Fn(&Misfit) -> Option<String>| Arc::new(rejected.iter().map(of).collect::<StringArray>()) as ArrayRef;
-    let lines: Int64Array = rejected.iter().map(|misfit| i64::try_from(misfit.line).ok()).collect();
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("file", DataType::Utf8, true),
-        Field::new("line", DataType::Int64, true),
-        Field::new("column_name", DataType::Utf8, true),
-        Field::new("reason", DataType::Utf8, true),
-        Field::new("text", DataType::Utf8, true),
-    ]));
-    let columns = vec![
-        text(&|misfit| Some(misfit.file.clone())),
-        Arc::new(lines),
-        text(&|misfit| misfit.column.clone()),
-        text(&|misfit| Some(misfit.reason.clone())),
-        text(&|misfit| Some(misfit.text.clone())),
-    ];
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(datafusion::error::DataFusionError::from)?;
-    let provider = MemTable::try_new(schema, vec![vec![batch]])?;
-    let plan = LogicalPlanBuilder::scan("rejects", provider_as_source(Arc::new(provider)), None)?.build()?;
-    let physical = ctx.state.create_physical_plan(&plan).await?;
-    let written = table.write(physical, ctx.state.task_ctx()).await?;
-    table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
-    Ok(())
+fn keep<'a>(
+    ctx: &'a StatementContext,
+    reject_table: &'a str,
+    rejected: &'a [Misfit],
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let name = match reject_table.split_once('.') {
+            Some((schema, name)) => Name::new(schema, name),
+            None => Name::new(ctx.schema(), reject_table),
+        };
+        if ctx.catalog.table(&name).is_err() {
+            let sql = format!(
+                "CREATE TABLE IF NOT EXISTS {} (file VARCHAR, line BIGINT, column_name VARCHAR, reason VARCHAR, text VARCHAR)",
+                full(&name)
+            );
+            Box::pin(ctx.session.execute(&sql)).await?;
+        }
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let catalog = ctx.engine.warehouse().catalog().await?;
+        let table = ctx
+            .engine
+            .warehouse()
+            .open_table(catalog.table(&name)?, pareto_catalog::AsOf::Latest)
+            .await?;
+        let text = |of: &dyn Fn(&Misfit) -> Option<String>| {
+            Arc::new(rejected.iter().map(of).collect::<StringArray>()) as ArrayRef
+        };
+        let lines: Int64Array =
+            rejected.iter().map(|misfit| i64::try_from(misfit.line).ok()).collect();
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("file", DataType::Utf8, true),
+            Field::new("line", DataType::Int64, true),
+            Field::new("column_name", DataType::Utf8, true),
+            Field::new("reason", DataType::Utf8, true),
+            Field::new("text", DataType::Utf8, true),
+        ]));
+        let columns = vec![
+            text(&|misfit| Some(misfit.file.clone())),
+            Arc::new(lines),
+            text(&|misfit| misfit.column.clone()),
+            text(&|misfit| Some(misfit.reason.clone())),
+            text(&|misfit| Some(misfit.text.clone())),
+        ];
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns)
+            .map_err(datafusion::error::DataFusionError::from)?;
+        let provider = MemTable::try_new(schema, vec![vec![batch]])?;
+        let plan =
+            LogicalPlanBuilder::scan("rejects", provider_as_source(Arc::new(provider)), None)?
+                .build()?;
+        let physical = ctx.state.create_physical_plan(&plan).await?;
+        let written = table.write(physical, ctx.state.task_ctx()).await?;
+        table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
+        Ok(())
+    })
 }
 
 /// The rows of all files that fit, one file after the other.
@@ -251,29 +329,40 @@ impl PartitionStream for CarefulFiles {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let readers =
+            self.readers.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         let (sender, receiver) = mpsc::channel(IN_FLIGHT);
         let rejects = Arc::clone(&self.rejects);
         tokio::task::spawn_blocking(move || {
             for reader in readers {
                 let outcome = reader.read(
-                    &mut |batch| sender.blocking_send(Ok(batch)).map_err(|_| EngineError::invalid("the load was given up")),
+                    &mut |batch| {
+                        sender
+                            .blocking_send(Ok(batch))
+                            .map_err(|_| EngineError::invalid("the load was given up"))
+                    },
                     &mut |misfit| {
                         let mut rejects = rejects.lock().unwrap_or_else(PoisonError::into_inner);
                         rejects.push(misfit);
                         if rejects.len() > MOST_REJECTS {
-                            return Err(EngineError::invalid(format!("more than {MOST_REJECTS} rows do not fit; nothing was loaded")));
+                            return Err(EngineError::invalid(format!(
+                                "more than {MOST_REJECTS} rows do not fit; nothing was loaded"
+                            )));
                         }
                         Ok(true)
                     },
                 );
                 if let Err(error) = outcome {
-                    let _ = sender.blocking_send(Err(datafusion::error::DataFusionError::External(Box::new(error))));
+                    let _ = sender.blocking_send(Err(
+                        datafusion::error::DataFusionError::External(Box::new(error)),
+                    ));
                     return;
                 }
             }
         });
-        let rows = futures::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) });
+        let rows = futures::stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|item| (item, receiver))
+        });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.table), rows))
     }
 }

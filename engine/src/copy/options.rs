@@ -26,8 +26,17 @@ pub(crate) struct CopyOptions {
     pub(crate) row_group_rows: Option<usize>,
 }
 
-const KNOWN: [&str; 9] =
-    ["delimiter", "escape", "extra_columns", "header", "null", "on_error", "quote", "reject_table", "row_group_rows"];
+const KNOWN: [&str; 9] = [
+    "delimiter",
+    "escape",
+    "extra_columns",
+    "header",
+    "null",
+    "on_error",
+    "quote",
+    "reject_table",
+    "row_group_rows",
+];
 
 impl CopyOptions {
     /// Reads the options of a statement.
@@ -50,12 +59,15 @@ impl CopyOptions {
                 "quote" => options.quote = character(key, value)?,
                 "escape" => options.escape = Some(character(key, value)?),
                 "null" => options.null = Some(value.clone()),
-                "extra_columns" => options.ignore_extra_columns = choice(key, value, ["ignore", "error"])? == 0,
+                "extra_columns" => {
+                    options.ignore_extra_columns = choice(key, value, ["ignore", "error"])? == 0
+                }
                 "on_error" => rejects = choice(key, value, ["reject", "fail"])? == 0,
                 "reject_table" => options.reject_table = Some(value.clone()),
                 "row_group_rows" => options.row_group_rows = Some(number(key, value)?),
                 _ => {
-                    return Err(EngineError::invalid(format!("COPY has no option \"{key}\"")).with_nearest(key, KNOWN));
+                    return Err(EngineError::invalid(format!("COPY has no option \"{key}\""))
+                        .with_nearest(key, KNOWN));
                 }
             }
         }
@@ -69,7 +81,9 @@ impl CopyOptions {
 
 fn choice(key: &str, value: &str, allowed: [&str; 2]) -> Result<usize> {
     let place = allowed.iter().position(|candidate| value.eq_ignore_ascii_case(candidate));
-    place.ok_or_else(|| EngineError::invalid(format!("{key} is {} or {}, not \"{value}\"", allowed[0], allowed[1])))
+    place.ok_or_else(|| {
+        EngineError::invalid(format!("{key} is {} or {}, not \"{value}\"", allowed[0], allowed[1]))
+    })
 }
 
 fn character(key: &str, value: &str) -> Result<u8> {
@@ -82,7 +96,8 @@ fn character(key: &str, value: &str) -> Result<u8> {
 
 fn number(key: &str, value: &str) -> Result<usize> {
     let parsed = value.parse::<usize>().ok().filter(|number| *number > 0);
-    parsed.ok_or_else(|| EngineError::invalid(format!("{key} is a positive number, not \"{value}\"")))
+    parsed
+        .ok_or_else(|| EngineError::invalid(format!("{key} is a positive number, not \"{value}\"")))
 }
 
 #[cfg(test)]
@@ -90,7 +105,9 @@ mod tests {
     use super::*;
 
     fn parse(options: &[(&str, &str)]) -> Result<CopyOptions> {
-        CopyOptions::parse(&options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        CopyOptions::parse(
+            &options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        )
     }
 
     #[test]

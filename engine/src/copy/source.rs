@@ -13,8 +13,11 @@ use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+};
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use pareto_catalog::{CatalogError, FileFormat, TableVersion};
 use std::sync::Arc;
@@ -34,36 +37,52 @@ pub(crate) struct Source {
 
 impl Source {
     /// Lists what the URL names.
-    pub(crate) async fn find(ctx: &StatementContext, text: &str, format: Option<FileFormat>) -> Result<Self> {
-        let environment = ctx.state.runtime_env();
-        if text.contains("://") {
-            ctx.engine.warehouse().store_for(text, environment)?;
-        }
-        let url = ListingTableUrl::parse(text)
-            .map_err(|error| EngineError::invalid(format!("\"{text}\" names no file: {}", error.strip_backtrace())))?;
-        let store = environment.object_store(&url)?;
-        let mut files = list(store.as_ref(), &url).await.map_err(|error| EngineError::from(CatalogError::from(error)))?;
-        files.retain(|file| !hidden(file));
-        files.sort_by(|a, b| a.location.cmp(&b.location));
-        if files.is_empty() {
-            return Err(EngineError::not_found(format!("no file matches \"{text}\"")).with_hint("check the path; globs use * and ?"));
-        }
-        if files.len() > MOST_FILES {
-            return Err(EngineError::invalid(format!("\"{text}\" matches {} files; one COPY reads at most {MOST_FILES}", files.len())));
-        }
-        let name = files[0].location.filename().unwrap_or_default().to_owned();
-        let format = match format {
-            Some(format) => format,
-            None => format_of(&name)?,
-        };
-        let compression = match name.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("gz") => FileCompressionType::GZIP,
-            Some("zst") => FileCompressionType::ZSTD,
-            Some("bz2") => FileCompressionType::BZIP2,
-            Some("xz") => FileCompressionType::XZ,
-            _ => FileCompressionType::UNCOMPRESSED,
-        };
-        Ok(Self { url, store, files, format, compression })
+    pub(crate) fn find<'a>(
+        ctx: &'a StatementContext,
+        text: &'a str,
+        format: Option<FileFormat>,
+    ) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let environment = ctx.state.runtime_env();
+            if text.contains("://") {
+                ctx.engine.warehouse().store_for(text, environment)?;
+            }
+            let url = ListingTableUrl::parse(text).map_err(|error| {
+                EngineError::invalid(format!(
+                    "\"{text}\" names no file: {}",
+                    error.strip_backtrace()
+                ))
+            })?;
+            let store = environment.object_store(&url)?;
+            let mut files = list(store.as_ref(), &url)
+                .await
+                .map_err(|error| EngineError::from(CatalogError::from(error)))?;
+            files.retain(|file| !hidden(file));
+            files.sort_by(|a, b| a.location.cmp(&b.location));
+            if files.is_empty() {
+                return Err(EngineError::not_found(format!("no file matches \"{text}\""))
+                    .with_hint("check the path; globs use * and ?"));
+            }
+            if files.len() > MOST_FILES {
+                return Err(EngineError::invalid(format!(
+                    "\"{text}\" matches {} files; one COPY reads at most {MOST_FILES}",
+                    files.len()
+                )));
+            }
+            let name = files[0].location.filename().unwrap_or_default().to_owned();
+            let format = match format {
+                Some(format) => format,
+                None => format_of(&name)?,
+            };
+            let compression = match name.rsplit_once('.').map(|(_, extension)| extension) {
+                Some("gz") => FileCompressionType::GZIP,
+                Some("zst") => FileCompressionType::ZSTD,
+                Some("bz2") => FileCompressionType::BZIP2,
+                Some("xz") => FileCompressionType::XZ,
+                _ => FileCompressionType::UNCOMPRESSED,
+            };
+            Ok(Self { url, store, files, format, compression })
+        })
     }
 
     /// All bytes to read.
@@ -82,39 +101,61 @@ impl Source {
     }
 
     /// The columns of the files, with the types they are read as.
-    pub(crate) async fn schema(
-        &self,
-        ctx: &StatementContext,
-        table: &TableVersion,
-        listed: &[String],
-        options: &CopyOptions,
-    ) -> Result<SchemaRef> {
-        match self.format {
-            FileFormat::Parquet => self.parquet_schema(ctx, table, options).await,
-            FileFormat::Csv => {
-                let header = careful::csv_columns(self, table, listed, options, self.compression).await?;
-                columns::typed(table, &header, self.first_name(), options)
+    pub(crate) fn schema<'a>(
+        &'a self,
+        ctx: &'a StatementContext,
+        table: &'a TableVersion,
+        listed: &'a [String],
+        options: &'a CopyOptions,
+    ) -> BoxFuture<'a, Result<SchemaRef>> {
+        Box::pin(async move {
+            match self.format {
+                FileFormat::Parquet => self.parquet_schema(ctx, table, options).await,
+                FileFormat::Csv => {
+                    let header =
+                        careful::csv_columns(self, table, listed, options, self.compression)
+                            .await?;
+                    columns::typed(table, &header, self.first_name(), options)
+                }
+                FileFormat::Json => columns::json(table, listed),
             }
-            FileFormat::Json => columns::json(table, listed),
-        }
+        })
     }
 
     /// The columns of the first Parquet file, once every file has what the table needs.
-    async fn parquet_schema(&self, ctx: &StatementContext, table: &TableVersion, options: &CopyOptions) -> Result<SchemaRef> {
-        let format = ParquetFormat::default();
-        let mut first = None;
-        for file in &self.files {
-            let schema = format.infer_schema(&ctx.state, &self.store, std::slice::from_ref(file)).await.map_err(|error| {
-                EngineError::invalid(format!("{} is not a readable Parquet file: {}", file.location, error.strip_backtrace()))
-            })?;
-            columns::check(table, &schema, file.location.as_ref(), options)?;
-            first.get_or_insert(schema);
-        }
-        first.ok_or_else(|| EngineError::not_found("no file matches"))
+    fn parquet_schema<'a>(
+        &'a self,
+        ctx: &'a StatementContext,
+        table: &'a TableVersion,
+        options: &'a CopyOptions,
+    ) -> BoxFuture<'a, Result<SchemaRef>> {
+        Box::pin(async move {
+            let format = ParquetFormat::default();
+            let mut first = None;
+            for file in &self.files {
+                let schema = format
+                    .infer_schema(&ctx.state, &self.store, std::slice::from_ref(file))
+                    .await
+                    .map_err(|error| {
+                        EngineError::invalid(format!(
+                            "{} is not a readable Parquet file: {}",
+                            file.location,
+                            error.strip_backtrace()
+                        ))
+                    })?;
+                columns::check(table, &schema, file.location.as_ref(), options)?;
+                first.get_or_insert(schema);
+            }
+            first.ok_or_else(|| EngineError::not_found("no file matches"))
+        })
     }
 
     /// The files as a table.
-    pub(crate) fn provider(&self, schema: SchemaRef, options: &CopyOptions) -> Result<Arc<dyn TableProvider>> {
+    pub(crate) fn provider(
+        &self,
+        schema: SchemaRef,
+        options: &CopyOptions,
+    ) -> Result<Arc<dyn TableProvider>> {
         let format: Arc<dyn DataFusionFormat> = match self.format {
             FileFormat::Parquet => Arc::new(ParquetFormat::default()),
             FileFormat::Csv => Arc::new(
@@ -123,14 +164,21 @@ impl Source {
                     .with_delimiter(options.delimiter)
                     .with_quote(options.quote)
                     .with_escape(options.escape)
-                    .with_null_regex(options.null.as_ref().map(|null| format!("^(|{})$", regex_literal(null))))
+                    .with_null_regex(
+                        options.null.as_ref().map(|null| format!("^(|{})$", regex_literal(null))),
+                    )
                     .with_newlines_in_values(true)
                     .with_file_compression_type(self.compression),
             ),
-            FileFormat::Json => Arc::new(JsonFormat::default().with_file_compression_type(self.compression)),
+            FileFormat::Json => {
+                Arc::new(JsonFormat::default().with_file_compression_type(self.compression))
+            }
         };
         let root = self.url.object_store();
-        let urls = self.files.iter().map(|file| ListingTableUrl::parse(format!("{}{}", root.as_str(), file.location)));
+        let urls = self
+            .files
+            .iter()
+            .map(|file| ListingTableUrl::parse(format!("{}{}", root.as_str(), file.location)));
         let urls: Vec<ListingTableUrl> = urls.collect::<datafusion::common::Result<_>>()?;
         let config = ListingTableConfig::new_with_multi_paths(urls)
             .with_listing_options(ListingOptions::new(format).with_file_extension(""))
@@ -145,10 +193,17 @@ fn regex_literal(text: &str) -> String {
 
 /// Names that other programs leave beside their data.
 fn hidden(file: &ObjectMeta) -> bool {
-    file.size == 0 || file.location.filename().is_none_or(|name| name.starts_with('.') || name.starts_with('_'))
+    file.size == 0
+        || file
+            .location
+            .filename()
+            .is_none_or(|name| name.starts_with('.') || name.starts_with('_'))
 }
 
-async fn list(store: &dyn ObjectStore, url: &ListingTableUrl) -> object_store::Result<Vec<ObjectMeta>> {
+async fn list(
+    store: &dyn ObjectStore,
+    url: &ListingTableUrl,
+) -> object_store::Result<Vec<ObjectMeta>> {
     if !url.is_collection() && url.get_glob().is_none() {
         match store.head(url.prefix()).await {
             Ok(file) => return Ok(vec![file]),
@@ -156,5 +211,9 @@ async fn list(store: &dyn ObjectStore, url: &ListingTableUrl) -> object_store::R
             Err(error) => return Err(error),
         }
     }
-    store.list(Some(url.prefix())).try_filter(|file| std::future::ready(url.contains(&file.location, false))).try_collect().await
+    store
+        .list(Some(url.prefix()))
+        .try_filter(|file| std::future::ready(url.contains(&file.location, false)))
+        .try_collect()
+        .await
 }

@@ -11,14 +11,15 @@ use crate::error::{EngineError, ErrorKind, Result};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use datafusion::common::file_options::file_type::FileType;
-use datafusion::datasource::file_format::format_as_file_type;
 use datafusion::datasource::file_format::csv::CsvFormatFactory;
+use datafusion::datasource::file_format::format_as_file_type;
 use datafusion::datasource::file_format::json::JsonFormatFactory;
 use datafusion::datasource::file_format::parquet::ParquetFormatFactory;
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use object_store::ObjectStoreExt;
 use pareto_catalog::FileFormat;
 use std::collections::{BTreeMap, HashMap};
@@ -38,45 +39,61 @@ pub(crate) struct CopyTo {
 }
 
 /// Writes the files. Returns the rows written.
-pub(crate) async fn to(ctx: &StatementContext, copy: CopyTo) -> Result<u64> {
-    let options = CopyOptions::parse(&copy.options)?;
-    if copy.url.contains("://") {
-        ctx.engine.warehouse().store_for(&copy.url, ctx.state.runtime_env())?;
-    }
-    let format = match copy.format {
-        Some(format) => format,
-        None => format_of(&copy.url)?,
-    };
-    refuse_existing(ctx, &copy.url).await?;
-    let plan = LogicalPlanBuilder::copy_to(
-        copy.input,
-        copy.url.clone(),
-        file_type(format),
-        sink_options(&options, format),
-        Vec::new(),
-    )?
-    .build()?;
-    let physical = ctx.state.create_physical_plan(&plan).await?;
-    let batches: Vec<_> = execute_stream(physical, ctx.state.task_ctx())?.try_collect().await?;
-    let count = batches.first().filter(|batch| batch.num_rows() == 1);
-    Ok(count.and_then(|batch| batch.column(0).as_primitive_opt::<UInt64Type>()).map_or(0, |count| count.value(0)))
+pub(crate) fn to<'a>(ctx: &'a StatementContext, copy: CopyTo) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let options = CopyOptions::parse(&copy.options)?;
+        if copy.url.contains("://") {
+            ctx.engine.warehouse().store_for(&copy.url, ctx.state.runtime_env())?;
+        }
+        let format = match copy.format {
+            Some(format) => format,
+            None => format_of(&copy.url)?,
+        };
+        refuse_existing(ctx, &copy.url).await?;
+        let plan = LogicalPlanBuilder::copy_to(
+            copy.input,
+            copy.url.clone(),
+            file_type(format),
+            sink_options(&options, format),
+            Vec::new(),
+        )?
+        .build()?;
+        let physical = ctx.state.create_physical_plan(&plan).await?;
+        let batches: Vec<_> = execute_stream(physical, ctx.state.task_ctx())?.try_collect().await?;
+        let count = batches.first().filter(|batch| batch.num_rows() == 1);
+        Ok(count
+            .and_then(|batch| batch.column(0).as_primitive_opt::<UInt64Type>())
+            .map_or(0, |count| count.value(0)))
+    })
 }
 
-async fn refuse_existing(ctx: &StatementContext, text: &str) -> Result<()> {
-    let url = ListingTableUrl::parse(text).map_err(|error| EngineError::invalid(format!("\"{text}\" is not a place for files: {}", error.strip_backtrace())))?;
-    if url.get_glob().is_some() {
-        return Err(EngineError::invalid(format!("\"{text}\" is a glob; COPY TO needs one file or a directory")));
-    }
-    let store = ctx.state.runtime_env().object_store(&url)?;
-    let taken = match url.is_collection() {
-        true => store.list(Some(url.prefix())).try_next().await.ok().flatten().is_some(),
-        false => store.head(url.prefix()).await.is_ok(),
-    };
-    if taken {
-        return Err(EngineError::new(ErrorKind::AlreadyExists, format!("\"{text}\" exists already; COPY TO does not overwrite"))
+fn refuse_existing<'a>(ctx: &'a StatementContext, text: &'a str) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let url = ListingTableUrl::parse(text).map_err(|error| {
+            EngineError::invalid(format!(
+                "\"{text}\" is not a place for files: {}",
+                error.strip_backtrace()
+            ))
+        })?;
+        if url.get_glob().is_some() {
+            return Err(EngineError::invalid(format!(
+                "\"{text}\" is a glob; COPY TO needs one file or a directory"
+            )));
+        }
+        let store = ctx.state.runtime_env().object_store(&url)?;
+        let taken = match url.is_collection() {
+            true => store.list(Some(url.prefix())).try_next().await.ok().flatten().is_some(),
+            false => store.head(url.prefix()).await.is_ok(),
+        };
+        if taken {
+            return Err(EngineError::new(
+                ErrorKind::AlreadyExists,
+                format!("\"{text}\" exists already; COPY TO does not overwrite"),
+            )
             .with_hint("choose another name, or remove it first"));
-    }
-    Ok(())
+        }
+        Ok(())
+    })
 }
 
 fn file_type(format: FileFormat) -> Arc<dyn FileType> {

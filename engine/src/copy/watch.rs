@@ -18,8 +18,15 @@ pub(super) struct Watching {
 }
 
 /// Starts to report how far the leaves of a plan have come.
-pub(super) fn start(ctx: &StatementContext, title: &str, bytes: Option<u64>, plan: &Arc<dyn ExecutionPlan>) -> Watching {
-    let Some(progress) = ctx.engine.progress().map(Arc::clone) else { return Watching { task: None, progress: None } };
+pub(super) fn start(
+    ctx: &StatementContext,
+    title: &str,
+    bytes: Option<u64>,
+    plan: &Arc<dyn ExecutionPlan>,
+) -> Watching {
+    let Some(progress) = ctx.engine.progress().map(Arc::clone) else {
+        return Watching { task: None, progress: None };
+    };
     progress.begin(title, bytes);
     let (plan, told) = (Arc::clone(plan), Arc::clone(&progress));
     let task = tokio::spawn(async move {
@@ -38,7 +45,10 @@ pub(super) fn start(ctx: &StatementContext, title: &str, bytes: Option<u64>, pla
 fn counted(plan: &Arc<dyn ExecutionPlan>) -> (u64, u64) {
     let children = plan.children();
     if !children.is_empty() {
-        return children.into_iter().map(counted).fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+        return children
+            .into_iter()
+            .map(counted)
+            .fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
     }
     let Some(metrics) = plan.metrics() else { return (0, 0) };
     let of = |name: &str| metrics.sum_by_name(name).map_or(0, |value| value.as_usize() as u64);

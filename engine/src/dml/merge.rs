@@ -8,9 +8,13 @@ use super::rewrite::{Rewrite, numbers};
 use super::{Target, refuse_volatile};
 use crate::error::{EngineError, Result};
 use datafusion::common::JoinType;
-use datafusion::logical_expr::dml::{MergeIntoAction, MergeIntoClause, MergeIntoClauseKind, MergeIntoOp};
-use datafusion::logical_expr::{DmlStatement, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::common::{Column, ScalarValue};
+use datafusion::logical_expr::dml::{
+    MergeIntoAction, MergeIntoClause, MergeIntoClauseKind, MergeIntoOp,
+};
+use datafusion::logical_expr::{
+    DmlStatement, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, col, lit,
+};
 use pareto_catalog::{NativeScan, Operation};
 
 /// Plans a MERGE as a rewrite of the target.
@@ -25,9 +29,17 @@ pub(super) fn plan(target: &Target, dml: &DmlStatement, merge: &MergeIntoOp) -> 
         condition: None,
         operation: Operation::Merge { predicate: Some(merge.on.human_display().to_string()) },
     };
-    let of_kind = |kind| merge.clauses.iter().filter(move |clause| clause.kind.canonical() == kind).collect::<Vec<_>>();
+    let of_kind = |kind| {
+        merge
+            .clauses
+            .iter()
+            .filter(move |clause| clause.kind.canonical() == kind)
+            .collect::<Vec<_>>()
+    };
     let join = |left: &LogicalPlan, right: &LogicalPlan, how| -> Result<LogicalPlan> {
-        Ok(LogicalPlanBuilder::from(left.clone()).join_on(right.clone(), how, [merge.on.clone()])?.build()?)
+        Ok(LogicalPlanBuilder::from(left.clone())
+            .join_on(right.clone(), how, [merge.on.clone()])?
+            .build()?)
     };
     let matched = of_kind(MergeIntoClauseKind::Matched);
     if !matched.is_empty() {
@@ -64,7 +76,12 @@ fn by_clause(rows: &LogicalPlan, clauses: &[&MergeIntoClause]) -> Result<Vec<Log
 }
 
 /// Clauses that update or delete rows of the table.
-fn change(dml: &DmlStatement, rewrite: &mut Rewrite, rows: &LogicalPlan, clauses: &[&MergeIntoClause]) -> Result<()> {
+fn change(
+    dml: &DmlStatement,
+    rewrite: &mut Rewrite,
+    rows: &LogicalPlan,
+    clauses: &[&MergeIntoClause],
+) -> Result<()> {
     for (rows, clause) in by_clause(rows, clauses)?.into_iter().zip(clauses) {
         rewrite.changed.push(numbers(rows.clone())?);
         match &clause.action {
@@ -72,12 +89,16 @@ fn change(dml: &DmlStatement, rewrite: &mut Rewrite, rows: &LogicalPlan, clauses
             MergeIntoAction::Update(assignments) => {
                 let mut values = Vec::new();
                 for field in dml.target.schema().fields() {
-                    if [NativeScan::FILE_COLUMN, NativeScan::ROW_COLUMN].contains(&field.name().as_str()) {
+                    if [NativeScan::FILE_COLUMN, NativeScan::ROW_COLUMN]
+                        .contains(&field.name().as_str())
+                    {
                         continue;
                     }
                     let assigned = assignments.iter().find(|(name, _)| name == field.name());
                     let value = match assigned {
-                        Some((_, value)) => value.clone().cast_to(field.data_type(), rows.schema())?,
+                        Some((_, value)) => {
+                            value.clone().cast_to(field.data_type(), rows.schema())?
+                        }
                         None => col(Column::new(Some(dml.table_name.clone()), field.name())),
                     };
                     values.push(value.alias(field.name()));
@@ -85,7 +106,9 @@ fn change(dml: &DmlStatement, rewrite: &mut Rewrite, rows: &LogicalPlan, clauses
                 rewrite.replaced.push(LogicalPlanBuilder::from(rows).project(values)?.build()?);
             }
             MergeIntoAction::Insert { .. } => {
-                return Err(EngineError::invalid("WHEN MATCHED takes UPDATE or DELETE: the row is there already"));
+                return Err(EngineError::invalid(
+                    "WHEN MATCHED takes UPDATE or DELETE: the row is there already",
+                ));
             }
         }
     }
@@ -93,20 +116,34 @@ fn change(dml: &DmlStatement, rewrite: &mut Rewrite, rows: &LogicalPlan, clauses
 }
 
 /// Clauses that insert rows of the source.
-fn insert(dml: &DmlStatement, rewrite: &mut Rewrite, rows: &LogicalPlan, clauses: &[&MergeIntoClause]) -> Result<()> {
+fn insert(
+    dml: &DmlStatement,
+    rewrite: &mut Rewrite,
+    rows: &LogicalPlan,
+    clauses: &[&MergeIntoClause],
+) -> Result<()> {
     for (rows, clause) in by_clause(rows, clauses)?.into_iter().zip(clauses) {
         let MergeIntoAction::Insert { columns, values } = &clause.action else {
-            return Err(EngineError::invalid("WHEN NOT MATCHED takes INSERT: there is no row to change"));
+            return Err(EngineError::invalid(
+                "WHEN NOT MATCHED takes INSERT: there is no row to change",
+            ));
         };
         let mut projected = Vec::new();
         for (place, field) in dml.target.schema().fields().iter().enumerate() {
             let given = match columns.is_empty() {
                 true => values.get(place),
-                false => columns.iter().position(|name| name == field.name()).and_then(|place| values.get(place)),
+                false => columns
+                    .iter()
+                    .position(|name| name == field.name())
+                    .and_then(|place| values.get(place)),
             };
             let value = match given {
                 Some(value) => value.clone(),
-                None => dml.target.get_column_default(field.name()).cloned().unwrap_or(Expr::Literal(ScalarValue::Null, None)),
+                None => dml
+                    .target
+                    .get_column_default(field.name())
+                    .cloned()
+                    .unwrap_or(Expr::Literal(ScalarValue::Null, None)),
             };
             projected.push(value.cast_to(field.data_type(), rows.schema())?.alias(field.name()));
         }

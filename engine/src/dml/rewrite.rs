@@ -19,6 +19,7 @@ use datafusion::functions_aggregate::expr_fn::{count, count_distinct};
 use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use pareto_catalog::{NativeScan, Operation, Removal, TableVersion};
 use std::collections::HashSet;
 
@@ -62,7 +63,8 @@ impl Rewrite {
             return Err(EngineError::invalid("this UPDATE cannot be planned"));
         };
         let matched = replace_target(&values.input, &|name| target.numbered(name))?;
-        let replaced = LogicalPlanBuilder::from(matched.clone()).project(values.expr.clone())?.build()?;
+        let replaced =
+            LogicalPlanBuilder::from(matched.clone()).project(values.expr.clone())?.build()?;
         Ok(Self {
             changed: vec![numbers(matched)?],
             replaced: vec![replaced],
@@ -73,57 +75,67 @@ impl Rewrite {
     }
 
     /// Runs it on a version of the table and commits. Returns the rows changed, removed and inserted.
-    pub(super) async fn run(self, ctx: &StatementContext, table: &TableVersion, target: &Target) -> Result<u64> {
-        let (files, changed_rows) = self.find(ctx).await?;
-        if files.is_empty() && self.inserted.is_empty() {
-            return Ok(0);
-        }
-        let mut parts = Vec::new();
-        if !files.is_empty() {
-            parts.push(self.kept(target, &files)?);
-        }
-        let replacing = !self.replaced.is_empty() && !files.is_empty();
-        if replacing {
-            parts.extend(self.replaced.iter().cloned());
-        }
-        parts.extend(self.inserted.iter().cloned());
-        let schema = table.schema();
-        let all = union(parts, &schema)?;
-        let written = table.write(physical(ctx, &all).await?, ctx.state.task_ctx()).await?;
-        let inserted = if self.inserted.is_empty() { 0 } else { self.count_inserted(ctx).await? };
-        if files.is_empty() && written.rows == 0 {
-            return Ok(0);
-        }
-        let removal = Removal::Files(target.scan.log_paths(&files));
-        table.commit(Some(written), &removal, &self.operation).await?;
-        Ok(changed_rows + inserted)
+    pub(super) fn run<'a>(
+        self,
+        ctx: &'a StatementContext,
+        table: &'a TableVersion,
+        target: &'a Target,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let (files, changed_rows) = self.find(ctx).await?;
+            if files.is_empty() && self.inserted.is_empty() {
+                return Ok(0);
+            }
+            let mut parts = Vec::new();
+            if !files.is_empty() {
+                parts.push(self.kept(target, &files)?);
+            }
+            let replacing = !self.replaced.is_empty() && !files.is_empty();
+            if replacing {
+                parts.extend(self.replaced.iter().cloned());
+            }
+            parts.extend(self.inserted.iter().cloned());
+            let schema = table.schema();
+            let all = union(parts, &schema)?;
+            let written = table.write(physical(ctx, &all).await?, ctx.state.task_ctx()).await?;
+            let inserted =
+                if self.inserted.is_empty() { 0 } else { self.count_inserted(ctx).await? };
+            if files.is_empty() && written.rows == 0 {
+                return Ok(0);
+            }
+            let removal = Removal::Files(target.scan.log_paths(&files));
+            table.commit(Some(written), &removal, &self.operation).await?;
+            Ok(changed_rows + inserted)
+        })
     }
 
     /// The files that hold a changed row, and how many rows change. A row that would change twice is an error.
-    async fn find(&self, ctx: &StatementContext) -> Result<(HashSet<i64>, u64)> {
-        let Some(changed) = union_all(&self.changed)? else { return Ok((HashSet::new(), 0)) };
-        let row = || col(Column::from_name(NativeScan::ROW_COLUMN));
-        let by_file = LogicalPlanBuilder::from(changed)
-            .aggregate(
-                [col(Column::from_name(NativeScan::FILE_COLUMN))],
-                [count(row()).alias("changes"), count_distinct(row()).alias("rows")],
-            )?
-            .build()?;
-        let stream = execute_stream(physical(ctx, &by_file).await?, ctx.state.task_ctx())?;
-        let batches: Vec<_> = stream.try_collect().await?;
-        let (mut files, mut rows) = (HashSet::new(), 0u64);
-        for batch in &batches {
-            let column = |place: usize| batch.column(place).as_primitive::<Int64Type>();
-            for line in 0..batch.num_rows() {
-                if column(1).value(line) != column(2).value(line) {
-                    return Err(EngineError::invalid("several source rows match the same row of the table, so what it should become is not defined")
+    fn find<'a>(&'a self, ctx: &'a StatementContext) -> BoxFuture<'a, Result<(HashSet<i64>, u64)>> {
+        Box::pin(async move {
+            let Some(changed) = union_all(&self.changed)? else { return Ok((HashSet::new(), 0)) };
+            let row = || col(Column::from_name(NativeScan::ROW_COLUMN));
+            let by_file = LogicalPlanBuilder::from(changed)
+                .aggregate(
+                    [col(Column::from_name(NativeScan::FILE_COLUMN))],
+                    [count(row()).alias("changes"), count_distinct(row()).alias("rows")],
+                )?
+                .build()?;
+            let stream = execute_stream(physical(ctx, &by_file).await?, ctx.state.task_ctx())?;
+            let batches: Vec<_> = stream.try_collect().await?;
+            let (mut files, mut rows) = (HashSet::new(), 0u64);
+            for batch in &batches {
+                let column = |place: usize| batch.column(place).as_primitive::<Int64Type>();
+                for line in 0..batch.num_rows() {
+                    if column(1).value(line) != column(2).value(line) {
+                        return Err(EngineError::invalid("several source rows match the same row of the table, so what it should become is not defined")
                         .with_hint("make the source unique on the join columns, for example with GROUP BY"));
+                    }
+                    files.insert(column(0).value(line));
+                    rows += u64::try_from(column(2).value(line)).unwrap_or(0);
                 }
-                files.insert(column(0).value(line));
-                rows += u64::try_from(column(2).value(line)).unwrap_or(0);
             }
-        }
-        Ok((files, rows))
+            Ok((files, rows))
+        })
     }
 
     /// The rows of those files that do not change.
@@ -139,18 +151,29 @@ impl Rewrite {
         let changed = LogicalPlanBuilder::from(changed).alias(CHANGED)?.build()?;
         let scan = scan_plan(&target.reference, target.of_files(files).numbering_rows())?;
         let keys = [NativeScan::FILE_COLUMN, NativeScan::ROW_COLUMN];
-        let left: Vec<Column> = keys.iter().map(|key| Column::new(Some(target.reference.clone()), *key)).collect();
-        let right: Vec<Column> = keys.iter().map(|key| Column::new(Some(TableReference::bare(CHANGED)), *key)).collect();
-        Ok(LogicalPlanBuilder::from(scan).join(changed, JoinType::LeftAnti, (left, right), None)?.build()?)
+        let left: Vec<Column> =
+            keys.iter().map(|key| Column::new(Some(target.reference.clone()), *key)).collect();
+        let right: Vec<Column> =
+            keys.iter().map(|key| Column::new(Some(TableReference::bare(CHANGED)), *key)).collect();
+        Ok(LogicalPlanBuilder::from(scan)
+            .join(changed, JoinType::LeftAnti, (left, right), None)?
+            .build()?)
     }
 
-    async fn count_inserted(&self, ctx: &StatementContext) -> Result<u64> {
-        let Some(inserted) = union_all(&self.inserted)? else { return Ok(0) };
-        let counted = LogicalPlanBuilder::from(inserted).aggregate(Vec::<Expr>::new(), [count(lit(1))])?.build()?;
-        let stream = execute_stream(physical(ctx, &counted).await?, ctx.state.task_ctx())?;
-        let batches: Vec<_> = stream.try_collect().await?;
-        let rows = batches.iter().filter(|batch| batch.num_rows() > 0).map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
-        Ok(rows.map(|rows| u64::try_from(rows).unwrap_or(0)).sum())
+    fn count_inserted<'a>(&'a self, ctx: &'a StatementContext) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let Some(inserted) = union_all(&self.inserted)? else { return Ok(0) };
+            let counted = LogicalPlanBuilder::from(inserted)
+                .aggregate(Vec::<Expr>::new(), [count(lit(1))])?
+                .build()?;
+            let stream = execute_stream(physical(ctx, &counted).await?, ctx.state.task_ctx())?;
+            let batches: Vec<_> = stream.try_collect().await?;
+            let rows = batches
+                .iter()
+                .filter(|batch| batch.num_rows() > 0)
+                .map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+            Ok(rows.map(|rows| u64::try_from(rows).unwrap_or(0)).sum())
+        })
     }
 }
 
@@ -158,7 +181,9 @@ impl Rewrite {
 pub(super) fn numbers(matched: LogicalPlan) -> Result<LogicalPlan> {
     let find = |name: &str| -> Result<Expr> {
         let place = matched.schema().iter().find(|(_, field)| field.name() == name);
-        let (qualifier, field) = place.ok_or_else(|| EngineError::invalid("the statement does not read the table it writes to"))?;
+        let (qualifier, field) = place.ok_or_else(|| {
+            EngineError::invalid("the statement does not read the table it writes to")
+        })?;
         Ok(col(Column::new(qualifier.cloned(), field.name())).alias(name))
     };
     let columns = [find(NativeScan::FILE_COLUMN)?, find(NativeScan::ROW_COLUMN)?];
@@ -184,7 +209,9 @@ fn union(parts: Vec<LogicalPlan>, schema: &arrow::datatypes::Schema) -> Result<L
                 .schema()
                 .iter()
                 .find(|(_, candidate)| candidate.name() == field.name())
-                .ok_or_else(|| EngineError::invalid(format!("column \"{}\" has no value", field.name())))?;
+                .ok_or_else(|| {
+                    EngineError::invalid(format!("column \"{}\" has no value", field.name()))
+                })?;
             Ok(col(Column::new(qualifier.cloned(), found.name())).alias(field.name()))
         });
         let columns: Vec<Expr> = columns.collect::<Result<_>>()?;
@@ -207,7 +234,13 @@ fn plain_condition(plan: &LogicalPlan) -> Option<Expr> {
 fn has_subquery(expression: &Expr) -> bool {
     let mut found = false;
     let walked = expression.apply(|node| {
-        found |= matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_));
+        found |= matches!(
+            node,
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+        );
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     found || walked.is_err()
@@ -217,7 +250,9 @@ fn has_subquery(expression: &Expr) -> bool {
 fn strip_qualifiers(expression: Expr) -> Result<Expr> {
     let bare = expression.transform(|node| {
         Ok(match node {
-            Expr::Column(column) => datafusion::common::tree_node::Transformed::yes(Expr::Column(Column::from_name(column.name))),
+            Expr::Column(column) => datafusion::common::tree_node::Transformed::yes(Expr::Column(
+                Column::from_name(column.name),
+            )),
             other => datafusion::common::tree_node::Transformed::no(other),
         })
     })?;
@@ -233,8 +268,12 @@ fn text_of(plan: &LogicalPlan) -> Option<String> {
 
 fn refuse_limit(plan: &LogicalPlan) -> Result<()> {
     if matches!(plan, LogicalPlan::Limit(_)) {
-        return Err(EngineError::invalid("DELETE takes no LIMIT: which rows it would remove is not defined")
-            .with_hint("select the keys to remove in a subquery: DELETE FROM t WHERE k IN (SELECT ..)"));
+        return Err(EngineError::invalid(
+            "DELETE takes no LIMIT: which rows it would remove is not defined",
+        )
+        .with_hint(
+            "select the keys to remove in a subquery: DELETE FROM t WHERE k IN (SELECT ..)",
+        ));
     }
     Ok(())
 }

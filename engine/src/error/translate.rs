@@ -21,7 +21,9 @@ impl From<CatalogErrorKind> for ErrorKind {
         match kind {
             CatalogErrorKind::NotFound => Self::NotFound,
             CatalogErrorKind::AlreadyExists => Self::AlreadyExists,
-            CatalogErrorKind::Invalid | CatalogErrorKind::Unsupported | CatalogErrorKind::Corrupt => Self::Invalid,
+            CatalogErrorKind::Invalid
+            | CatalogErrorKind::Unsupported
+            | CatalogErrorKind::Corrupt => Self::Invalid,
             CatalogErrorKind::Conflict => Self::Conflict,
             CatalogErrorKind::Unavailable => Self::Unavailable,
             CatalogErrorKind::Denied => Self::Denied,
@@ -77,12 +79,16 @@ fn from_datafusion(error: &DataFusionError) -> EngineError {
         D::ObjectStore(inner) => from_store(inner),
         D::IoError(inner) => from_io(inner),
         D::SQL(inner, _) => from_parser(inner),
-        D::NotImplemented(text) => EngineError::invalid(format!("not supported: {}", lower_first(&clean(text)))),
+        D::NotImplemented(text) => {
+            EngineError::invalid(format!("not supported: {}", lower_first(&clean(text))))
+        }
         D::Internal(text) => EngineError::internal(clean(text)),
         D::Plan(text) => from_plan_text(text),
         D::Configuration(text) | D::Execution(text) => EngineError::invalid(clean(text)),
         D::SchemaError(inner, _) => from_schema(inner),
-        D::ExecutionJoin(inner) if inner.is_cancelled() => EngineError::new(ErrorKind::Cancelled, "the statement was cancelled"),
+        D::ExecutionJoin(inner) if inner.is_cancelled() => {
+            EngineError::new(ErrorKind::Cancelled, "the statement was cancelled")
+        }
         D::ExecutionJoin(_) => EngineError::internal("a task of the query ended unexpectedly"),
         D::ResourcesExhausted(text) => from_exhausted(text),
         D::External(inner) => from_external(inner.as_ref()),
@@ -95,7 +101,9 @@ fn from_datafusion(error: &DataFusionError) -> EngineError {
                 _ => error,
             }
         }
-        D::Collection(errors) => errors.first().map_or_else(|| EngineError::internal("an error without text"), from_datafusion),
+        D::Collection(errors) => errors
+            .first()
+            .map_or_else(|| EngineError::internal("an error without text"), from_datafusion),
         D::Shared(inner) => from_datafusion(inner),
     }
 }
@@ -104,8 +112,11 @@ fn from_arrow(error: &ArrowError) -> EngineError {
     use ArrowError as A;
     match error {
         A::ExternalError(inner) => from_external(inner.as_ref()),
-        A::DivideByZero => EngineError::invalid("division by zero").with_hint("use NULLIF(divisor, 0) to get NULL instead"),
-        A::NotYetImplemented(text) => EngineError::invalid(format!("not supported: {}", lower_first(&clean(text)))),
+        A::DivideByZero => EngineError::invalid("division by zero")
+            .with_hint("use NULLIF(divisor, 0) to get NULL instead"),
+        A::NotYetImplemented(text) => {
+            EngineError::invalid(format!("not supported: {}", lower_first(&clean(text))))
+        }
         A::CastError(text)
         | A::ParseError(text)
         | A::ComputeError(text)
@@ -121,8 +132,11 @@ fn from_arrow(error: &ArrowError) -> EngineError {
         A::IoError(_, inner) => from_io(inner),
         A::CDataInterface(text) => EngineError::internal(clean(text)),
         A::DictionaryKeyOverflowError | A::RunEndIndexOverflowError | A::OffsetOverflowError(_) => {
-            EngineError::new(ErrorKind::Exhausted, "one column of one batch holds more than 2 GB of text")
-                .with_hint("SET datafusion.execution.batch_size to a smaller number")
+            EngineError::new(
+                ErrorKind::Exhausted,
+                "one column of one batch holds more than 2 GB of text",
+            )
+            .with_hint("SET datafusion.execution.batch_size to a smaller number")
         }
     }
 }
@@ -131,7 +145,8 @@ fn from_parser(error: &ParserError) -> EngineError {
     match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
             let (text, position) = split_location(text);
-            let text = text.replacen("Expected: ", "expected ", 1).replacen(", found: ", ", found ", 1);
+            let text =
+                text.replacen("Expected: ", "expected ", 1).replacen(", found: ", ", found ", 1);
             let text = text.replace("found EOF", "found the end of the statement");
             let error = EngineError::invalid(format!("syntax error: {}", lower_first(&text)));
             position.map_or_else(|| error.clone(), |(line, column)| error.clone().at(line, column))
@@ -147,7 +162,8 @@ fn from_parser(error: &ParserError) -> EngineError {
 fn from_schema(error: &SchemaError) -> EngineError {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
-            let error = EngineError::not_found(format!("column \"{}\" does not exist", flat(field)));
+            let error =
+                EngineError::not_found(format!("column \"{}\" does not exist", flat(field)));
             let error = EngineError { kind: ErrorKind::Invalid, ..error };
             let named: Vec<String> = valid_fields.iter().map(flat).collect();
             let plain = valid_fields.iter().map(|column| column.name.as_str());
@@ -158,17 +174,20 @@ fn from_schema(error: &SchemaError) -> EngineError {
             };
             match error.hint {
                 None if !valid_fields.is_empty() && valid_fields.len() <= 20 => {
-                    let list: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
+                    let list: Vec<&str> =
+                        valid_fields.iter().map(|column| column.name.as_str()).collect();
                     error.with_hint(format!("the columns here are {}", list.join(", ")))
                 }
                 _ => error,
             }
         }
-        SchemaError::AmbiguousReference { field } => {
-            EngineError::invalid(format!("column \"{}\" is ambiguous: more than one table has it", field.name))
-                .with_hint("put the table name before it")
-        }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+        SchemaError::AmbiguousReference { field } => EngineError::invalid(format!(
+            "column \"{}\" is ambiguous: more than one table has it",
+            field.name
+        ))
+        .with_hint("put the table name before it"),
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => {
             EngineError::invalid(format!("column \"{name}\" appears more than once"))
                 .with_hint("give one of them another name with AS")
         }
@@ -178,7 +197,9 @@ fn from_schema(error: &SchemaError) -> EngineError {
 /// `sales.amount`, without the catalog and without the names we give to files read in place.
 fn flat(column: &Column) -> String {
     match &column.relation {
-        Some(relation) if !crate::relations::is_hidden(relation.table()) => format!("{}.{}", relation.table(), column.name),
+        Some(relation) if !crate::relations::is_hidden(relation.table()) => {
+            format!("{}.{}", relation.table(), column.name)
+        }
         _ => column.name.clone(),
     }
 }
@@ -200,8 +221,10 @@ fn from_plan_text(text: &str) -> EngineError {
         };
     }
     match text.split_once("Did you mean") {
-        Some((before, near)) => EngineError::invalid(before.trim().trim_end_matches('.').to_owned())
-            .with_hint(format!("did you mean{}", near.replace('\'', "\""))),
+        Some((before, near)) => {
+            EngineError::invalid(before.trim().trim_end_matches('.').to_owned())
+                .with_hint(format!("did you mean{}", near.replace('\'', "\"")))
+        }
         None => EngineError::invalid(text),
     }
 }
@@ -224,10 +247,14 @@ fn from_exhausted(text: &str) -> EngineError {
     .find(|(name, _)| text.contains(name))
     .map_or("the query", |(_, step)| step);
     let error = if text.contains("temporary directory") || text.contains("disk space") {
-        EngineError::new(ErrorKind::Exhausted, format!("{step} needs more room on disk than the spill limit allows"))
-            .with_hint("raise the spill limit (--spill-limit), or filter and aggregate earlier")
+        EngineError::new(
+            ErrorKind::Exhausted,
+            format!("{step} needs more room on disk than the spill limit allows"),
+        )
+        .with_hint("raise the spill limit (--spill-limit), or filter and aggregate earlier")
     } else {
-        let limit = between(text, "pool_size: ", ")").map(|size| format!(" of {size}")).unwrap_or_default();
+        let limit =
+            between(text, "pool_size: ", ")").map(|size| format!(" of {size}")).unwrap_or_default();
         EngineError::new(ErrorKind::Exhausted, format!("{step} needs more memory than the memory pool{limit} has left"))
             .with_hint("raise the memory limit (--memory-limit), filter or aggregate earlier, or run fewer queries at once")
     };
@@ -268,14 +295,17 @@ fn from_store(error: &object_store::Error) -> EngineError {
         S::AlreadyExists { .. } => ErrorKind::AlreadyExists,
         S::Precondition { .. } => ErrorKind::Conflict,
         S::PermissionDenied { .. } | S::Unauthenticated { .. } => ErrorKind::Denied,
-        S::InvalidPath { .. } | S::NotSupported { .. } | S::NotImplemented { .. } | S::UnknownConfigurationKey { .. } => {
-            ErrorKind::Invalid
-        }
+        S::InvalidPath { .. }
+        | S::NotSupported { .. }
+        | S::NotImplemented { .. }
+        | S::UnknownConfigurationKey { .. } => ErrorKind::Invalid,
         _ => ErrorKind::Unavailable,
     };
     match error {
         S::NotFound { path, .. } => EngineError::new(kind, format!("\"{path}\" does not exist")),
-        S::AlreadyExists { path, .. } => EngineError::new(kind, format!("\"{path}\" is already there")),
+        S::AlreadyExists { path, .. } => {
+            EngineError::new(kind, format!("\"{path}\" is already there"))
+        }
         S::PermissionDenied { path, .. } | S::Unauthenticated { path, .. } => {
             EngineError::new(kind, format!("no right to open \"{path}\""))
         }
@@ -286,7 +316,9 @@ fn from_store(error: &object_store::Error) -> EngineError {
 fn from_io(error: &std::io::Error) -> EngineError {
     use std::io::ErrorKind as I;
     if let Some(inner) = error.get_ref()
-        && (inner.is::<EngineError>() || inner.is::<CatalogError>() || inner.is::<DataFusionError>())
+        && (inner.is::<EngineError>()
+            || inner.is::<CatalogError>()
+            || inner.is::<DataFusionError>())
     {
         return from_external(inner);
     }
@@ -316,11 +348,28 @@ fn from_foreign(error: &(dyn Error + 'static), kind: ErrorKind) -> EngineError {
 /// Drops the prefixes and advice that layers put around their text, and all lines but the first.
 fn clean(text: &str) -> String {
     const PREFIXES: [&str; 22] = [
-        "DataFusion error: ", "Error during planning: ", "Schema error: ", "SQL error: ", "Execution error: ",
-        "External error: ", "External: ", "Arrow error: ", "Parquet error: ", "Parser error: ", "Cast error: ",
-        "Compute error: ", "Csv error: ", "Json error: ", "Invalid argument error: ", "Internal error: ",
-        "This feature is not implemented: ", "Invalid or Unsupported Configuration: ", "Object Store error: ",
-        "Optimizer rule failed", "type_coercion", "IO error: ",
+        "DataFusion error: ",
+        "Error during planning: ",
+        "Schema error: ",
+        "SQL error: ",
+        "Execution error: ",
+        "External error: ",
+        "External: ",
+        "Arrow error: ",
+        "Parquet error: ",
+        "Parser error: ",
+        "Cast error: ",
+        "Compute error: ",
+        "Csv error: ",
+        "Json error: ",
+        "Invalid argument error: ",
+        "Internal error: ",
+        "This feature is not implemented: ",
+        "Invalid or Unsupported Configuration: ",
+        "Object Store error: ",
+        "Optimizer rule failed",
+        "type_coercion",
+        "IO error: ",
     ];
     let text = text.split("This issue was likely caused by").next().unwrap_or(text);
     let mut text = text.rsplit("\ncaused by\n").next().unwrap_or(text).trim();
@@ -367,11 +416,14 @@ mod tests {
 
     #[test]
     fn walks_wrappers_to_the_cause() {
-        let cause = CatalogError::new(CatalogErrorKind::Conflict, "table \"t\" changed").with_hint("run it again");
+        let cause = CatalogError::new(CatalogErrorKind::Conflict, "table \"t\" changed")
+            .with_hint("run it again");
         let wrapped = DataFusionError::Shared(Arc::new(DataFusionError::Context(
             "some_rule".into(),
             Box::new(DataFusionError::ArrowError(
-                Box::new(ArrowError::ExternalError(Box::new(DataFusionError::External(Box::new(cause))))),
+                Box::new(ArrowError::ExternalError(Box::new(DataFusionError::External(Box::new(
+                    cause,
+                ))))),
                 None,
             )),
         )));
@@ -403,7 +455,10 @@ mod tests {
              reservation - 8.0 B remain available for the total memory pool: fair(pool_size: 64.0 MB)";
         let error = EngineError::from(DataFusionError::ResourcesExhausted(text.into()));
         assert_eq!(error.kind, ErrorKind::Exhausted);
-        assert_eq!(error.message, "a join needs more memory than the memory pool of 64.0 MB has left");
+        assert_eq!(
+            error.message,
+            "a join needs more memory than the memory pool of 64.0 MB has left"
+        );
     }
 
     #[test]

@@ -58,7 +58,9 @@ pub(super) fn table_constraints(relations: &Relations) -> BoxFuture<'_, Result<A
             validated.map_or(Cell::Null, |validation| int(validation.at_version)),
             validated.map_or(Cell::Null, |validation| int(validation.violations)),
         ];
-        let names = three(&table.name, &constraint.name).into_iter().chain(three(&table.name, &table.name.name));
+        let names = three(&table.name, &constraint.name)
+            .into_iter()
+            .chain(three(&table.name, &table.name.name));
         answer.push(names.chain(rest));
     }
     async move { Ok(answer) }.boxed()
@@ -86,11 +88,20 @@ pub(super) fn key_column_usage(relations: &Relations) -> BoxFuture<'_, Result<An
             let referenced = match &constraint.kind {
                 ConstraintKind::ForeignKey { table, columns } => {
                     let column = columns.get(index).cloned();
-                    [int(index + 1), text(table.schema.clone()), text(table.name.clone()), column.into()]
+                    [
+                        int(index + 1),
+                        text(table.schema.clone()),
+                        text(table.name.clone()),
+                        column.into(),
+                    ]
                 }
-                ConstraintKind::PrimaryKey | ConstraintKind::Unique => [Cell::Null, Cell::Null, Cell::Null, Cell::Null],
+                ConstraintKind::PrimaryKey | ConstraintKind::Unique => {
+                    [Cell::Null, Cell::Null, Cell::Null, Cell::Null]
+                }
             };
-            let names = three(&table.name, &constraint.name).into_iter().chain(three(&table.name, &table.name.name));
+            let names = three(&table.name, &constraint.name)
+                .into_iter()
+                .chain(three(&table.name, &table.name.name));
             answer.push(names.chain([text(column.clone()), int(index + 1)]).chain(referenced));
         }
     }
@@ -112,11 +123,19 @@ pub(super) const REFERENTIAL_CONSTRAINTS: Shape = &[
 pub(super) fn referential_constraints(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     let mut answer = Answer::new(REFERENTIAL_CONSTRAINTS);
     for (table, constraint) in constraints(relations) {
-        let ConstraintKind::ForeignKey { table: target, columns } = &constraint.kind else { continue };
-        let key = relations.catalog().table(target).ok().and_then(|target| unique_over(target, columns));
+        let ConstraintKind::ForeignKey { table: target, columns } = &constraint.kind else {
+            continue;
+        };
+        let key =
+            relations.catalog().table(target).ok().and_then(|target| unique_over(target, columns));
         let names = three(&table.name, &constraint.name).into_iter();
-        let unique = [text(CATALOG), text(target.schema.clone()), key.map(|key| key.name.clone()).into()];
-        answer.push(names.chain(unique).chain([text("SIMPLE"), text("NO ACTION"), text("NO ACTION")]));
+        let unique =
+            [text(CATALOG), text(target.schema.clone()), key.map(|key| key.name.clone()).into()];
+        answer.push(names.chain(unique).chain([
+            text("SIMPLE"),
+            text("NO ACTION"),
+            text("NO ACTION"),
+        ]));
     }
     async move { Ok(answer) }.boxed()
 }
@@ -124,6 +143,7 @@ pub(super) fn referential_constraints(relations: &Relations) -> BoxFuture<'_, Re
 /// The primary or unique key over exactly these columns.
 fn unique_over<'a>(table: &'a Table, columns: &[String]) -> Option<&'a Constraint> {
     table.constraints.iter().find(|constraint| {
-        !matches!(constraint.kind, ConstraintKind::ForeignKey { .. }) && constraint.columns == columns
+        !matches!(constraint.kind, ConstraintKind::ForeignKey { .. })
+            && constraint.columns == columns
     })
 }

@@ -28,7 +28,11 @@ pub(super) const SCHEMATA: Shape = &[
 
 pub(super) fn schemata(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     let mut answer = Answer::new(SCHEMATA);
-    let kept = relations.catalog().schemas().map(|schema| schema.name.as_str()).filter(|name| is_listed(name));
+    let kept = relations
+        .catalog()
+        .schemas()
+        .map(|schema| schema.name.as_str())
+        .filter(|name| is_listed(name));
     for name in kept.chain([information_schema::NAME, system::NAME]) {
         answer.push([text(CATALOG), text(name)]);
     }
@@ -44,7 +48,9 @@ pub(super) const TABLES: Shape = &[
 
 pub(super) fn tables(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     let mut answer = Answer::new(TABLES);
-    let mut row = |schema: &str, name: &str, kind: &str| answer.push([text(CATALOG), text(schema), text(name), text(kind)]);
+    let mut row = |schema: &str, name: &str, kind: &str| {
+        answer.push([text(CATALOG), text(schema), text(name), text(kind)])
+    };
     for table in relations.catalog().tables().filter(|table| is_listed(&table.name.schema)) {
         let kind = match table.storage {
             Storage::Delta { .. } => "BASE TABLE",
@@ -94,8 +100,11 @@ pub(super) fn columns(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     }
     for (schema, entry) in described() {
         let fields = schema_of(entry.shape);
-        let columns: Vec<Column> =
-            fields.fields().iter().map(|field| Column::new(field.name().clone(), field.data_type().clone())).collect();
+        let columns: Vec<Column> = fields
+            .fields()
+            .iter()
+            .map(|field| Column::new(field.name().clone(), field.data_type().clone()))
+            .collect();
         push(&mut answer, &Name::new(schema, entry.name), &columns);
     }
     async move { Ok(answer) }.boxed()
@@ -137,9 +146,15 @@ fn numbers(data_type: &DataType) -> (Cell, Cell, Cell, Cell) {
         T::Float16 => binary(15),
         T::Float32 => binary(24),
         T::Float64 => binary(53),
-        T::Decimal32(precision, scale) | T::Decimal64(precision, scale) | T::Decimal128(precision, scale) | T::Decimal256(precision, scale) => {
-            (Cell::Int(i64::from(*precision)), Cell::Int(10), Cell::Int(i64::from(*scale)), Cell::Null)
-        }
+        T::Decimal32(precision, scale)
+        | T::Decimal64(precision, scale)
+        | T::Decimal128(precision, scale)
+        | T::Decimal256(precision, scale) => (
+            Cell::Int(i64::from(*precision)),
+            Cell::Int(10),
+            Cell::Int(i64::from(*scale)),
+            Cell::Null,
+        ),
         T::Date32 | T::Date64 => (Cell::Null, Cell::Null, Cell::Null, Cell::Int(0)),
         T::Timestamp(_, _) => (Cell::Null, Cell::Null, Cell::Null, Cell::Int(6)),
         _ => (Cell::Null, Cell::Null, Cell::Null, Cell::Null),
@@ -161,7 +176,15 @@ pub(super) fn views(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     for view in relations.catalog().views() {
         let name = &view.name;
         let (schema, name) = (name.schema.clone(), name.name.clone());
-        answer.push([text(CATALOG), text(schema), text(name), text(view.sql.clone()), text(view.sql.clone()), text("NONE"), text("NO")]);
+        answer.push([
+            text(CATALOG),
+            text(schema),
+            text(name),
+            text(view.sql.clone()),
+            text(view.sql.clone()),
+            text("NONE"),
+            text("NO"),
+        ]);
     }
     async move { Ok(answer) }.boxed()
 }

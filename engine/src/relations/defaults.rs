@@ -19,13 +19,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Wraps `inner` when a column of the table has a default.
-pub(super) fn with_defaults(table: &Table, inner: Arc<dyn TableProvider>, state: &SessionState) -> Result<Arc<dyn TableProvider>> {
+pub(super) fn with_defaults(
+    table: &Table,
+    inner: Arc<dyn TableProvider>,
+    state: &SessionState,
+) -> Result<Arc<dyn TableProvider>> {
     let mut defaults = HashMap::new();
     for column in &table.columns {
         if let Some(text) = &column.default {
             let expr = state.create_logical_expr(text, &DFSchema::empty()).map_err(|error| {
                 let error = EngineError::from(error);
-                EngineError::invalid(format!("the default of column \"{}\" of \"{}\" cannot be used: {}", column.name, table.name, error.message))
+                EngineError::invalid(format!(
+                    "the default of column \"{}\" of \"{}\" cannot be used: {}",
+                    column.name, table.name, error.message
+                ))
             })?;
             defaults.insert(column.name.clone(), expr);
         }
@@ -67,11 +74,18 @@ impl TableProvider for WithDefaults {
         self.inner.scan(state, projection, filters, limit).await
     }
 
-    async fn scan_with_args<'a>(&self, state: &dyn Session, args: ScanArgs<'a>) -> PlanResult<ScanResult> {
+    async fn scan_with_args<'a>(
+        &self,
+        state: &dyn Session,
+        args: ScanArgs<'a>,
+    ) -> PlanResult<ScanResult> {
         self.inner.scan_with_args(state, args).await
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> PlanResult<Vec<TableProviderFilterPushDown>> {
         self.inner.supports_filters_pushdown(filters)
     }
 

@@ -36,7 +36,11 @@ impl Names {
 }
 
 impl CatalogProviderList for Names {
-    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+    fn register_catalog(
+        &self,
+        _: String,
+        _: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
         None
     }
 
@@ -46,7 +50,8 @@ impl CatalogProviderList for Names {
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
         let error = (!name.eq_ignore_ascii_case(CATALOG)).then(|| {
-            EngineError::not_found(format!("database \"{name}\" does not exist")).with_hint(format!("the only one is \"{CATALOG}\""))
+            EngineError::not_found(format!("database \"{name}\" does not exist"))
+                .with_hint(format!("the only one is \"{CATALOG}\""))
         });
         Some(Arc::new(OneCatalog { names: self.clone(), error }))
     }
@@ -76,7 +81,9 @@ impl CatalogProvider for OneCatalog {
             return Some(system::schema(relations));
         }
         match relations.catalog.schema(name) {
-            Ok(schema) => Some(Arc::new(OneSchema { names: self.names.clone(), name: schema.name.clone() })),
+            Ok(schema) => {
+                Some(Arc::new(OneSchema { names: self.names.clone(), name: schema.name.clone() }))
+            }
             Err(error) => Some(Arc::new(Missing(error.into()))),
         }
     }
@@ -137,9 +144,15 @@ impl OneSchema {
             return missing.into();
         }
         let catalog = &self.names.relations.catalog;
-        let error = EngineError::not_found(format!("table \"{}\" does not exist", crate::context::short(name).replace('"', "")));
-        let names = || catalog.tables().map(|table| &table.name).chain(catalog.views().map(|view| &view.name));
-        let here = names().filter(|known| known.schema == self.name).map(|known| known.name.as_str());
+        let error = EngineError::not_found(format!(
+            "table \"{}\" does not exist",
+            crate::context::short(name).replace('"', "")
+        ));
+        let names = || {
+            catalog.tables().map(|table| &table.name).chain(catalog.views().map(|view| &view.name))
+        };
+        let here =
+            names().filter(|known| known.schema == self.name).map(|known| known.name.as_str());
         let error = error.with_nearest(&name.name, here);
         if error.hint.is_some() {
             return error;
@@ -155,11 +168,15 @@ impl OneSchema {
 impl SchemaProvider for OneSchema {
     fn table_names(&self) -> Vec<String> {
         let catalog = &self.names.relations.catalog;
-        let tables = catalog.tables().map(|table| &table.name).chain(catalog.views().map(|view| &view.name));
+        let tables =
+            catalog.tables().map(|table| &table.name).chain(catalog.views().map(|view| &view.name));
         tables.filter(|name| name.schema == self.name).map(|name| name.name.clone()).collect()
     }
 
-    async fn table(&self, name: &str) -> PlanResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
+    async fn table(
+        &self,
+        name: &str,
+    ) -> PlanResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
         Ok(Box::pin(self.find(name)).await?)
     }
 

@@ -8,12 +8,13 @@
 use super::{Outcome, Session, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
+use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::Statement as SqlStatement;
+use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,30 +24,35 @@ pub struct Prepared {
     session: Arc<Session>,
     sql: String,
     /// The tree, when it is DataFusion's statement; ours are parsed again.
-    statement: Option<SqlStatement>,
+    statement: Option<Tree>,
     schema: SchemaRef,
     parameters: SchemaRef,
     update: bool,
 }
 
 impl Prepared {
-    pub(super) async fn new(session: Arc<Session>, sql: &str) -> Result<Self> {
-        let context = session.context().await?;
-        let (statement, schema, parameters, update) = match sql::parse(sql)? {
-            Parsed::Own(statement) => {
-                let columns = statement.columns();
-                let update = columns.is_none();
-                (None, columns.unwrap_or_else(no_columns), no_columns(), update)
-            }
-            Parsed::Sql(statement) => {
-                let plan = context.plan((*statement).clone()).await?;
-                let update = matches!(plan, LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_));
-                let parameters = parameters_of(&plan)?;
-                let schema = if update { no_columns() } else { output_of(&context, &plan) };
-                (Some(*statement), schema, parameters, update)
-            }
-        };
-        Ok(Self { session, sql: sql.to_owned(), statement, schema, parameters, update })
+    pub(super) fn new<'a>(session: Arc<Session>, sql: &'a str) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let context = session.context().await?;
+            let (statement, schema, parameters, update) = match sql::parse(sql)? {
+                Parsed::Own(statement) => {
+                    let columns = statement.columns();
+                    let update = columns.is_none();
+                    (None, columns.unwrap_or_else(no_columns), no_columns(), update)
+                }
+                Parsed::Sql(statement) => {
+                    let plan = context.plan(statement.copy()?).await?;
+                    let update = matches!(
+                        plan,
+                        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)
+                    );
+                    let parameters = parameters_of(&plan)?;
+                    let schema = if update { no_columns() } else { output_of(&context, &plan) };
+                    (Some(statement), schema, parameters, update)
+                }
+            };
+            Ok(Self { session, sql: sql.to_owned(), statement, schema, parameters, update })
+        })
     }
 
     /// The columns of the result; none for updates.
@@ -82,24 +88,28 @@ impl Prepared {
         }
     }
 
-    async fn run(&self, parameters: Option<RecordBatch>) -> Result<Outcome> {
-        let context = self.session.context().await?;
-        let given = parameters.as_ref().map_or(0, RecordBatch::num_columns);
-        let wanted = self.parameters.fields().len();
-        if given != wanted {
-            return Err(EngineError::invalid(format!("the statement has {wanted} parameters, {given} were bound")));
-        }
-        let Some(statement) = &self.statement else {
-            return match sql::parse(&self.sql)? {
-                Parsed::Own(statement) => statement.run(&context).await,
-                Parsed::Sql(_) => Err(EngineError::internal("a statement changed its nature")),
+    fn run(&self, parameters: Option<RecordBatch>) -> BoxFuture<'_, Result<Outcome>> {
+        Box::pin(async move {
+            let context = self.session.context().await?;
+            let given = parameters.as_ref().map_or(0, RecordBatch::num_columns);
+            let wanted = self.parameters.fields().len();
+            if given != wanted {
+                return Err(EngineError::invalid(format!(
+                    "the statement has {wanted} parameters, {given} were bound"
+                )));
+            }
+            let Some(statement) = &self.statement else {
+                return match sql::parse(&self.sql)? {
+                    Parsed::Own(statement) => statement.run(&context).await,
+                    Parsed::Sql(_) => Err(EngineError::internal("a statement changed its nature")),
+                };
             };
-        };
-        let mut plan = context.plan(statement.clone()).await?;
-        if let Some(row) = parameters.filter(|row| row.num_columns() > 0) {
-            plan = bind(plan, &row, &self.parameters)?;
-        }
-        run_plan(&context, plan).await
+            let mut plan = context.plan(statement.copy()?).await?;
+            if let Some(row) = parameters.filter(|row| row.num_columns() > 0) {
+                plan = bind(plan, &row, &self.parameters)?;
+            }
+            run_plan(&context, plan).await
+        })
     }
 }
 
@@ -113,7 +123,11 @@ fn output_of(context: &StatementContext, plan: &LogicalPlan) -> SchemaRef {
 
 fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
     let types: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
-    let count = types.keys().filter_map(|name| name.strip_prefix('$')?.parse::<usize>().ok()).max().unwrap_or(0);
+    let count = types
+        .keys()
+        .filter_map(|name| name.strip_prefix('$')?.parse::<usize>().ok())
+        .max()
+        .unwrap_or(0);
     if count < types.len() {
         return Err(EngineError::invalid("parameters are numbered from $1 without gaps"));
     }
@@ -127,7 +141,10 @@ fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
 
 fn bind(plan: LogicalPlan, row: &RecordBatch, parameters: &SchemaRef) -> Result<LogicalPlan> {
     if row.num_rows() != 1 {
-        return Err(EngineError::invalid(format!("one row of parameters runs a statement once; {} rows were bound", row.num_rows())));
+        return Err(EngineError::invalid(format!(
+            "one row of parameters runs a statement once; {} rows were bound",
+            row.num_rows()
+        )));
     }
     let known: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
     let mut values = Vec::with_capacity(row.num_columns());
@@ -135,9 +152,15 @@ fn bind(plan: LogicalPlan, row: &RecordBatch, parameters: &SchemaRef) -> Result<
         let value = ScalarValue::try_from_array(column, 0)?;
         // A type that the statement leaves open is taken as it was bound.
         let value = match known.get(parameter.name()) {
-            Some(Some(data_type)) if value.data_type() != *data_type => value.cast_to(data_type).map_err(|_| {
-                EngineError::invalid(format!("parameter {} is {}, but {data_type} is wanted", parameter.name(), value.data_type()))
-            })?,
+            Some(Some(data_type)) if value.data_type() != *data_type => {
+                value.cast_to(data_type).map_err(|_| {
+                    EngineError::invalid(format!(
+                        "parameter {} is {}, but {data_type} is wanted",
+                        parameter.name(),
+                        value.data_type()
+                    ))
+                })?
+            }
             _ => value,
         };
         values.push(value);

@@ -8,7 +8,7 @@
 //! Example: 100,000 nested parentheses are refused with the position of the first one too many.
 
 use crate::error::{EngineError, Result};
-use sqlparser::ast::{BinaryOperator, Expr, VisitMut, VisitorMut};
+use sqlparser::ast::{BinaryOperator, Expr, VisitorMut};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::ops::ControlFlow;
@@ -34,8 +34,11 @@ pub(crate) fn check_bytes(sql: &str) -> Result<()> {
         return Ok(());
     }
     let megabytes = BYTES_LIMIT >> 20;
-    Err(EngineError::invalid(format!("the statement is {} bytes long: at most {megabytes} MB are allowed", sql.len()))
-        .with_hint("load large data with COPY .. FROM, or bind it as parameters"))
+    Err(EngineError::invalid(format!(
+        "the statement is {} bytes long: at most {megabytes} MB are allowed",
+        sql.len()
+    ))
+    .with_hint("load large data with COPY .. FROM, or bind it as parameters"))
 }
 
 /// Refuses tokens that nest too deeply or join too much.
@@ -54,45 +57,53 @@ pub(crate) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<()> {
             _ => {}
         }
         let (what, limit, hint) = if depth > NESTING_LIMIT {
-            ("the statement is nested too deeply", "levels", "name the inner parts in a WITH clause or a view")
+            (
+                "the statement is nested too deeply",
+                "levels",
+                "name the inner parts in a WITH clause or a view",
+            )
         } else if joins > RELATIONS_LIMIT {
             ("the statement has too many joins", "joins", "build it up through CREATE TABLE .. AS")
         } else if sets > RELATIONS_LIMIT {
-            ("the statement has too many set operators", "set operators", "use VALUES, or build it up with INSERT")
+            (
+                "the statement has too many set operators",
+                "set operators",
+                "use VALUES, or build it up with INSERT",
+            )
         } else {
             continue;
         };
         let most = if depth > NESTING_LIMIT { NESTING_LIMIT } else { RELATIONS_LIMIT };
-        let error = EngineError::invalid(format!("{what}: at most {most} {limit} are allowed")).with_hint(hint);
+        let error = EngineError::invalid(format!("{what}: at most {most} {limit} are allowed"))
+            .with_hint(hint);
         return Err(error.at(token.span.start.line, token.span.start.column));
     }
     Ok(())
 }
 
 /// Runs `work` where the stack is large enough for a statement of so many tokens.
-pub(crate) fn with_stack<T: Send>(tokens: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+pub(crate) fn with_stack<T: Send>(
+    tokens: usize,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
     if tokens <= INLINE_TOKENS {
         return work();
     }
     let stack = (tokens * STACK_BYTES_PER_TOKEN).max(8 << 20);
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("pareto-parse".to_owned()).stack_size(stack);
-        let handle = thread
-            .spawn_scoped(scope, work)
-            .map_err(|error| EngineError::new(crate::ErrorKind::Exhausted, format!("cannot start a thread: {error}")))?;
-        handle.join().unwrap_or_else(|_| Err(EngineError::internal("the parser ended unexpectedly")))
+        let handle = thread.spawn_scoped(scope, work).map_err(|error| {
+            EngineError::new(crate::ErrorKind::Exhausted, format!("cannot start a thread: {error}"))
+        })?;
+        handle
+            .join()
+            .unwrap_or_else(|_| Err(EngineError::internal("the parser ended unexpectedly")))
     })
 }
 
 /// Folds chains of AND and OR into balanced trees and refuses other chains that are too long.
-pub(crate) fn balance(tree: &mut impl VisitMut) -> Result<()> {
-    match tree.visit(&mut Balance) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
-    }
-}
-
-struct Balance;
+#[derive(Debug)]
+pub(crate) struct Balance;
 
 impl VisitorMut for Balance {
     type Break = EngineError;
@@ -105,7 +116,11 @@ impl VisitorMut for Balance {
         if let Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } = expr {
             let op = op.clone();
             let mut terms = Vec::with_capacity(length);
-            take_terms(std::mem::replace(expr, Expr::value(sqlparser::ast::Value::Null)), &op, &mut terms);
+            take_terms(
+                std::mem::replace(expr, Expr::value(sqlparser::ast::Value::Null)),
+                &op,
+                &mut terms,
+            );
             if terms.len() > TERMS_LIMIT {
                 return ControlFlow::Break(too_long(&op.to_string(), terms.len(), TERMS_LIMIT));
             }
@@ -113,15 +128,19 @@ impl VisitorMut for Balance {
         }
         // What is left of the left spine after folding is operators whose grouping matters.
         match spine(expr) {
-            length if length > CHAIN_LIMIT => ControlFlow::Break(too_long("operators", length, CHAIN_LIMIT)),
+            length if length > CHAIN_LIMIT => {
+                ControlFlow::Break(too_long("operators", length, CHAIN_LIMIT))
+            }
             _ => ControlFlow::Continue(()),
         }
     }
 }
 
 fn too_long(what: &str, terms: usize, limit: usize) -> EngineError {
-    EngineError::invalid(format!("one expression chains {terms} terms with {what}: at most {limit} are allowed"))
-        .with_hint("use IN (..), or join a table of the values")
+    EngineError::invalid(format!(
+        "one expression chains {terms} terms with {what}: at most {limit} are allowed"
+    ))
+    .with_hint("use IN (..), or join a table of the values")
 }
 
 /// How many operators hang on the left side of each other, of any kind.
@@ -185,7 +204,9 @@ fn fold(terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
         let mut pairs = level.into_iter();
         while let Some(left) = pairs.next() {
             next.push(match pairs.next() {
-                Some(right) => Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) },
+                Some(right) => {
+                    Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) }
+                }
                 None => left,
             });
         }

@@ -18,41 +18,66 @@ use crate::context::full;
 use crate::error::{EngineError, Result};
 use crate::relations::{Relations, versioned};
 use crate::sql::reader::normalize;
+use crate::sql::tree::Tree;
+use crate::sql::walk;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
+use futures::TryFutureExt;
+use futures::future::BoxFuture;
 use pareto_catalog::AsOf;
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, TableAlias, TableFactor,
-    TableVersion, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan, VisitorMut,
 };
 use std::ops::ControlFlow;
 
-/// Prepares a statement for the planner.
-pub(crate) async fn prepare(mut statement: SqlStatement, relations: &Relations, state: &SessionState) -> Result<SqlStatement> {
+/// Prepares a statement and plans it.
+pub(crate) fn plan<'a>(
+    mut tree: Tree,
+    relations: &'a Relations,
+    state: &'a SessionState,
+) -> BoxFuture<'a, Result<LogicalPlan>> {
+    Box::pin(async move {
+        for (name, source) in rewritten(&mut tree, relations)? {
+            relations.add_files(name, &source).await?;
+        }
+        let references = state.resolve_table_references(tree.statement()?)?;
+        let known = columns::known(references, state).await?;
+        columns::spell(tree.statement_mut()?, known)?;
+        planned(tree, state).await
+    })
+}
+
+/// Rewrites what needs no waiting; returns the files that the statement reads in place.
+fn rewritten(
+    tree: &mut Tree,
+    relations: &Relations,
+) -> Result<Vec<(String, crate::relations::FileSource)>> {
     let mut rewrite = Rewrite { relations, files: Vec::new() };
-    visit(&mut statement, &mut rewrite)?;
-    for (name, source) in std::mem::take(&mut rewrite.files) {
-        relations.add_files(name, &source).await?;
+    visit(tree.statement_mut()?, &mut rewrite)?;
+    Ok(rewrite.files)
+}
+
+/// DataFusion's planner on the tree.
+fn planned(tree: Tree, state: &SessionState) -> BoxFuture<'_, Result<LogicalPlan>> {
+    match tree.into_statement() {
+        Ok(statement) => Box::pin(state.statement_to_plan(statement).map_err(EngineError::from)),
+        Err(error) => Box::pin(std::future::ready(Err(error))),
     }
-    columns::spell(&mut statement, state).await?;
-    Ok(statement)
 }
 
 /// Lets a visitor walk a statement of either parser.
-fn visit<V: VisitorMut<Break = EngineError>>(statement: &mut SqlStatement, visitor: &mut V) -> Result<()> {
-    let flow = match statement {
-        SqlStatement::Statement(inner) => inner.visit(visitor),
-        SqlStatement::Explain(explain) => return visit(&mut explain.statement, visitor),
+fn visit(statement: &mut SqlStatement, visitor: &mut walk::Visitor<'_>) -> Result<()> {
+    match statement {
+        SqlStatement::Statement(inner) => walk::statement(inner, visitor),
+        SqlStatement::Explain(explain) => visit(&mut explain.statement, visitor),
         SqlStatement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => query.visit(visitor),
-            CopyToSource::Relation(_) => ControlFlow::Continue(()),
+            CopyToSource::Query(query) => walk::query(query, visitor),
+            CopyToSource::Relation(_) => Ok(()),
         },
-        SqlStatement::CreateExternalTable(_) | SqlStatement::Reset(_) => ControlFlow::Continue(()),
-    };
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
+        SqlStatement::CreateExternalTable(_) | SqlStatement::Reset(_) => Ok(()),
     }
 }
 
@@ -114,18 +139,32 @@ impl Rewrite<'_> {
             return Ok(None);
         }
         let Some((member, segment)) = two_arguments(function) else {
-            return Err(EngineError::invalid("in_segment takes a column and the name of a segment")
-                .with_hint("in_segment(customer_id, 'champions')"));
+            return Err(EngineError::invalid(
+                "in_segment takes a column and the name of a segment",
+            )
+            .with_hint("in_segment(customer_id, 'champions')"));
         };
         let segment = self.relations.segment(&segment)?;
-        let column = self.relations.catalog().table(&segment.table)?.columns.first().map(|column| column.name.clone());
+        let column = self
+            .relations
+            .catalog()
+            .table(&segment.table)?
+            .columns
+            .first()
+            .map(|column| column.name.clone());
         let column = column.ok_or_else(|| EngineError::internal("a segment without a column"))?;
-        let sql = format!("SELECT 1 IN (SELECT {} FROM {})", crate::context::quote(&column), full(&segment.table));
+        let sql = format!(
+            "SELECT 1 IN (SELECT {} FROM {})",
+            crate::context::quote(&column),
+            full(&segment.table)
+        );
         let mut parsed = super::parse_query(&sql)?;
         let mut taken = TakeMembership(None);
-        visit(&mut parsed, &mut taken)?;
+        visit(parsed.statement_mut()?, &mut taken)?;
         match taken.0 {
-            Some(Expr::InSubquery { subquery, negated, .. }) => Ok(Some(Expr::InSubquery { expr: Box::new(member), subquery, negated })),
+            Some(Expr::InSubquery { subquery, negated, .. }) => {
+                Ok(Some(Expr::InSubquery { expr: Box::new(member), subquery, negated }))
+            }
             _ => Err(EngineError::internal("a segment test that is none")),
         }
     }
@@ -147,8 +186,10 @@ impl VisitorMut for TakeMembership {
 
 fn two_arguments(function: &Function) -> Option<(Expr, String)> {
     let FunctionArguments::List(list) = &function.args else { return None };
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(member)), FunctionArg::Unnamed(FunctionArgExpr::Expr(segment))] =
-        list.args.as_slice()
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(member)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(segment)),
+    ] = list.args.as_slice()
     else {
         return None;
     };
@@ -166,33 +207,45 @@ fn list(arguments: &[FunctionArg]) -> String {
 /// A string in an expression.
 fn text(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text.clone()),
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
+            Some(text.clone())
+        }
         _ => None,
     }
 }
 
 fn as_of(version: &TableVersion) -> Result<AsOf> {
     match version {
-        TableVersion::VersionAsOf(Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. })) => match number.parse() {
+        TableVersion::VersionAsOf(Expr::Value(ValueWithSpan {
+            value: Value::Number(number, _),
+            ..
+        })) => match number.parse() {
             Ok(version) => Ok(AsOf::Version(version)),
-            Err(_) => Err(EngineError::invalid(format!("VERSION AS OF takes a whole number, not {number}"))),
+            Err(_) => Err(EngineError::invalid(format!(
+                "VERSION AS OF takes a whole number, not {number}"
+            ))),
         },
         TableVersion::TimestampAsOf(Expr::TypedString(typed)) => match &typed.value.value {
             Value::SingleQuotedString(text) => moment(text),
             _ => Err(bad_moment()),
         },
-        TableVersion::TimestampAsOf(expr) | TableVersion::ForSystemTimeAsOf(expr) => match text(expr) {
-            Some(text) => moment(&text),
-            None => Err(bad_moment()),
-        },
+        TableVersion::TimestampAsOf(expr) | TableVersion::ForSystemTimeAsOf(expr) => {
+            match text(expr) {
+                Some(text) => moment(&text),
+                None => Err(bad_moment()),
+            }
+        }
         TableVersion::VersionAsOf(_) | TableVersion::Function(_) | TableVersion::Changes { .. } => {
-            Err(EngineError::invalid("a table version is written VERSION AS OF 12 or TIMESTAMP AS OF '2024-01-31 12:00:00'"))
+            Err(EngineError::invalid(
+                "a table version is written VERSION AS OF 12 or TIMESTAMP AS OF '2024-01-31 12:00:00'",
+            ))
         }
     }
 }
 
 fn bad_moment() -> EngineError {
-    EngineError::invalid("TIMESTAMP AS OF takes a time as text").with_hint("TIMESTAMP AS OF '2024-01-31 12:00:00' (UTC)")
+    EngineError::invalid("TIMESTAMP AS OF takes a time as text")
+        .with_hint("TIMESTAMP AS OF '2024-01-31 12:00:00' (UTC)")
 }
 
 /// A moment in UTC unless the text names another zone.
@@ -202,11 +255,16 @@ pub(crate) fn moment(text: &str) -> Result<AsOf> {
         ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"]
             .iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(0, 0, 0)))
+            .or_else(|| {
+                NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .ok()
+                    .and_then(|date| date.and_hms_opt(0, 0, 0))
+            })
             .map(|moment| moment.and_utc())
     };
     match zoned.or_else(naive) {
         Some(moment) => Ok(AsOf::Timestamp(moment)),
-        None => Err(EngineError::invalid(format!("\"{text}\" is not a time")).with_hint("write 2024-01-31 12:00:00 (UTC)")),
+        None => Err(EngineError::invalid(format!("\"{text}\" is not a time"))
+            .with_hint("write 2024-01-31 12:00:00 (UTC)")),
     }
 }

@@ -7,9 +7,10 @@
 //! Example: for `VACUUM t RETAIN 24 HOURS`, `word("RETAIN")` is true once and `number()` is 24.
 
 use super::dialect::DIALECT;
-use super::{limits, text};
+use super::tree::{Tree, Written};
+use super::{limits, text, walk};
 use crate::error::{EngineError, Result};
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
+use sqlparser::ast::Ident;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::collections::BTreeMap;
@@ -92,7 +93,8 @@ impl<'a> Reader<'a> {
             Token::EOF | Token::SemiColon => "the end of the statement".to_owned(),
             other => other.to_string(),
         };
-        let error = EngineError::invalid(format!("syntax error: expected {expected}, found {found}"));
+        let error =
+            EngineError::invalid(format!("syntax error: expected {expected}, found {found}"));
         Err(error.at(token.span.start.line, token.span.start.column))
     }
 
@@ -108,15 +110,15 @@ impl<'a> Reader<'a> {
     }
 
     /// A name with up to three parts.
-    pub(crate) fn name(&mut self) -> Result<ObjectName> {
-        Ok(self.parser.parse_object_name(false)?)
+    pub(crate) fn name(&mut self) -> Result<Written> {
+        Ok(Written::from(&self.parser.parse_object_name(false)?))
     }
 
     /// A query, with its chains of AND and OR folded.
-    pub(crate) fn query(&mut self) -> Result<Box<Query>> {
+    pub(crate) fn query(&mut self) -> Result<Tree> {
         let mut query = self.parser.parse_query()?;
-        limits::balance(query.as_mut())?;
-        Ok(query)
+        walk::query(query.as_mut(), &mut limits::Balance)?;
+        Ok(Tree::of_query(query))
     }
 
     /// One identifier, as the planner reads it.
@@ -135,7 +137,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A parenthesised list.
-    pub(crate) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+    pub(crate) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
         if !self.mark(&Token::LParen) {
             return self.unexpected("(");
         }
@@ -169,7 +174,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn option_word(&mut self) -> Result<String> {
         let text = match &self.parser.peek_token_ref().token {
             Token::Word(word) => word.value.clone(),
-            Token::SingleQuotedString(text) | Token::DoubleQuotedString(text) | Token::EscapedStringLiteral(text) => text.clone(),
+            Token::SingleQuotedString(text)
+            | Token::DoubleQuotedString(text)
+            | Token::EscapedStringLiteral(text) => text.clone(),
             Token::Number(number, _) => number.clone(),
             _ => return self.unexpected("a word, a string or a number"),
         };
@@ -202,9 +209,8 @@ impl<'a> Reader<'a> {
         let index = self.parser.index();
         // The parser's index may stand on white space before the token; the token itself is at most a few further.
         let ahead = self.ranges.get(index..)?;
-        let offset = (0..ahead.len()).find(|offset| {
-            self.parser.token_at(index + offset).span == token.span
-        })?;
+        let offset = (0..ahead.len())
+            .find(|offset| self.parser.token_at(index + offset).span == token.span)?;
         ahead.get(offset).cloned()
     }
 }
@@ -215,15 +221,4 @@ pub(crate) fn normalize(ident: &Ident) -> String {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),
     }
-}
-
-/// The parts of a name, as the planner reads them.
-pub(crate) fn parts(name: &ObjectName) -> Vec<String> {
-    name.0
-        .iter()
-        .map(|part| match part {
-            ObjectNamePart::Identifier(ident) => normalize(ident),
-            ObjectNamePart::Function(function) => normalize(&function.name),
-        })
-        .collect()
 }

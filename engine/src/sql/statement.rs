@@ -106,7 +106,9 @@ pub(crate) fn find(tokens: &[TokenWithSpan]) -> Option<Parse> {
     for token in tokens {
         match &token.token {
             Token::Whitespace(_) => {}
-            Token::Word(word) if word.quote_style.is_none() && words.len() < WORDS => words.push(word.value.to_ascii_uppercase()),
+            Token::Word(word) if word.quote_style.is_none() && words.len() < WORDS => {
+                words.push(word.value.to_ascii_uppercase())
+            }
             // Leading semicolons are no statement.
             Token::SemiColon if words.is_empty() => {}
             _ => break,
@@ -128,7 +130,8 @@ fn matches(pattern: &str, words: &[String]) -> bool {
                 group.push(next.trim_end_matches(']'));
                 open = !next.ends_with(']');
             }
-            if rest.len() >= group.len() && group.iter().zip(rest).all(|(want, word)| want == word) {
+            if rest.len() >= group.len() && group.iter().zip(rest).all(|(want, word)| want == word)
+            {
                 rest = &rest[group.len()..];
             }
             continue;
@@ -148,7 +151,7 @@ pub(crate) fn own(statement: impl Own + 'static) -> Result<Parsed> {
 
 /// A statement that is another way to write a query.
 pub(crate) fn rewritten(sql: &str) -> Result<Parsed> {
-    super::parse_query(sql).map(|statement| Parsed::Sql(Box::new(statement)))
+    super::parse_query(sql).map(Parsed::Sql)
 }
 
 #[cfg(test)]
@@ -172,9 +175,13 @@ mod tests {
     #[test]
     fn more_words_come_before_fewer() {
         for (index, (pattern, _)) in STATEMENTS.iter().enumerate() {
-            let words: Vec<String> =
-                pattern.split(' ').filter(|part| !part.contains(['[', ']'])).map(|part| part.split('|').next().unwrap().to_owned()).collect();
-            let first = STATEMENTS.iter().position(|(pattern, _)| matches(pattern, &words)).unwrap();
+            let words: Vec<String> = pattern
+                .split(' ')
+                .filter(|part| !part.contains(['[', ']']))
+                .map(|part| part.split('|').next().unwrap().to_owned())
+                .collect();
+            let first =
+                STATEMENTS.iter().position(|(pattern, _)| matches(pattern, &words)).unwrap();
             assert_eq!(first, index, "{pattern} is never reached");
         }
     }

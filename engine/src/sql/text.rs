@@ -17,7 +17,8 @@ pub(crate) fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>> {
 
 /// The byte range of every token.
 pub(crate) fn ranges(sql: &str, tokens: &[TokenWithSpan]) -> Vec<Range<usize>> {
-    let mut walk = Walk { rest: sql.char_indices(), at: Location { line: 1, column: 1 }, end: sql.len() };
+    let mut walk =
+        Walk { rest: sql.char_indices(), at: Location { line: 1, column: 1 }, end: sql.len() };
     tokens
         .iter()
         .map(|token| {
@@ -71,11 +72,15 @@ mod tests {
 
     #[test]
     fn splits_outside_quotes_and_comments_only() {
-        let check = |sql: &str, expected: &[&str]| assert_eq!(split(sql).unwrap(), expected, "{sql}");
+        let check =
+            |sql: &str, expected: &[&str]| assert_eq!(split(sql).unwrap(), expected, "{sql}");
         check("SELECT 1", &["SELECT 1"]);
         check(" ; ;", &[]);
         check("-- nothing\n", &[]);
-        check("SELECT ';'; -- one; two\nSELECT \"a;b\"\n FROM t;", &["SELECT ';'", "SELECT \"a;b\"\n FROM t"]);
+        check(
+            "SELECT ';'; -- one; two\nSELECT \"a;b\"\n FROM t;",
+            &["SELECT ';'", "SELECT \"a;b\"\n FROM t"],
+        );
         check("SELECT 'ä;ö' /* ; */ , 2; SELECT 3", &["SELECT 'ä;ö' /* ; */ , 2", "SELECT 3"]);
         assert!(split("SELECT 'open").is_err());
     }

@@ -40,14 +40,28 @@ pub(super) fn tables(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
                     let size: u64 = files.iter().map(|file| file.size_bytes).sum();
                     let rows = version.row_count().map_or(Cell::Null, int);
                     let kind = if *managed { "managed" } else { "delta" };
-                    (kind, [text(version.url()), int(version.version()), rows, int(files.len()), int(size)])
+                    (
+                        kind,
+                        [
+                            text(version.url()),
+                            int(version.version()),
+                            rows,
+                            int(files.len()),
+                            int(size),
+                        ],
+                    )
                 }
-                Storage::Files { url, .. } => ("external", [text(url.clone()), Cell::Null, Cell::Null, Cell::Null, Cell::Null]),
+                Storage::Files { url, .. } => (
+                    "external",
+                    [text(url.clone()), Cell::Null, Cell::Null, Cell::Null, Cell::Null],
+                ),
             };
-            let partitioned: Vec<String> = table.partitioning.iter().map(PartitionTerm::to_string).collect();
+            let partitioned: Vec<String> =
+                table.partitioning.iter().map(PartitionTerm::to_string).collect();
             let ordered: Vec<&str> = table.order.iter().map(|term| term.column.as_str()).collect();
             let listed = |list: String| if list.is_empty() { Cell::Null } else { text(list) };
-            let start = [text(table.name.schema.clone()), text(table.name.name.clone()), text(kind)];
+            let start =
+                [text(table.name.schema.clone()), text(table.name.name.clone()), text(kind)];
             let end = [
                 listed(partitioned.join(", ")),
                 listed(ordered.join(", ")),
@@ -75,7 +89,9 @@ pub(super) const FILES: Shape = &[
 pub(super) fn files(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     async move {
         let mut answer = Answer::new(FILES);
-        for table in listed(relations).filter(|table| matches!(table.storage, Storage::Delta { .. })) {
+        for table in
+            listed(relations).filter(|table| matches!(table.storage, Storage::Delta { .. }))
+        {
             for file in relations.latest(&table.name).await?.files() {
                 answer.push([
                     text(table.name.schema.clone()),
@@ -106,13 +122,19 @@ pub(super) const PARTITIONS: Shape = &[
 pub(super) fn partitions(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     async move {
         let mut answer = Answer::new(PARTITIONS);
-        let tables = listed(relations).filter(|table| matches!(table.storage, Storage::Delta { .. }) && !table.partitioning.is_empty());
+        let tables = listed(relations).filter(|table| {
+            matches!(table.storage, Storage::Delta { .. }) && !table.partitioning.is_empty()
+        });
         for table in tables {
             let mut sums: BTreeMap<String, (u64, Option<u64>, u64)> = BTreeMap::new();
             for file in relations.latest(&table.name).await?.files() {
                 let Cell::Text(partition) = partition_of(&file) else { continue };
                 let sum = sums.entry(partition).or_insert((0, Some(0), 0));
-                *sum = (sum.0 + 1, sum.1.zip(file.rows).map(|(sum, rows)| sum + rows), sum.2 + file.size_bytes);
+                *sum = (
+                    sum.0 + 1,
+                    sum.1.zip(file.rows).map(|(sum, rows)| sum + rows),
+                    sum.2 + file.size_bytes,
+                );
             }
             for (partition, (files, rows, size)) in sums {
                 let rows = rows.map_or(Cell::Null, int);
@@ -140,6 +162,9 @@ fn partition_of(file: &FileInfo) -> Cell {
     if file.partition.is_empty() {
         return Cell::Null;
     }
-    let parts = file.partition.iter().map(|(column, value)| format!("{column}={}", value.as_deref().unwrap_or("NULL")));
+    let parts = file
+        .partition
+        .iter()
+        .map(|(column, value)| format!("{column}={}", value.as_deref().unwrap_or("NULL")));
     text(parts.collect::<Vec<_>>().join("/"))
 }

@@ -27,7 +27,8 @@ impl std::fmt::Debug for Lines {
 impl Lines {
     /// Opens a file.
     pub(super) async fn open(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Self> {
-        let found = store.get(path).await.map_err(|error| EngineError::from(CatalogError::from(error)))?;
+        let found =
+            store.get(path).await.map_err(|error| EngineError::from(CatalogError::from(error)))?;
         Ok(Self { chunks: found.into_stream(), chunk: Bytes::new(), runtime: Handle::current() })
     }
 }

@@ -29,8 +29,12 @@ pub(super) struct Misfit {
 impl Misfit {
     /// As an error of the whole load.
     pub(super) fn error(&self) -> EngineError {
-        let column = self.column.as_ref().map(|column| format!(", column \"{column}\"")).unwrap_or_default();
-        EngineError::invalid(format!("{}, line {}{column}: {}; nothing was loaded", self.file, self.line, self.reason))
+        let column =
+            self.column.as_ref().map(|column| format!(", column \"{column}\"")).unwrap_or_default();
+        EngineError::invalid(format!(
+            "{}, line {}{column}: {}; nothing was loaded",
+            self.file, self.line, self.reason
+        ))
     }
 }
 
@@ -66,8 +70,13 @@ pub(super) fn header(lines: Lines, options: &CopyOptions, file: &str) -> Result<
     let mut record = csv::StringRecord::new();
     let found = csv_reader(lines, options).read_record(&mut record);
     match found {
-        Ok(true) => Ok(record.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect()),
-        Ok(false) => Err(EngineError::invalid(format!("{file} is empty: it has no line of column names"))),
+        Ok(true) => Ok(record
+            .iter()
+            .map(|name| name.trim().trim_start_matches('\u{feff}').to_owned())
+            .collect()),
+        Ok(false) => {
+            Err(EngineError::invalid(format!("{file} is empty: it has no line of column names")))
+        }
         Err(error) => Err(EngineError::invalid(format!("{file}, line 1: {error}"))),
     }
 }
@@ -112,7 +121,13 @@ impl Reader {
                 Ok(more) => more,
                 Err(error) => {
                     let line = error.position().map_or(0, csv::Position::line);
-                    if reject(Self::misfit(&file, line, None, "the line is not UTF-8 text".to_owned(), String::new()))? {
+                    if reject(Self::misfit(
+                        &file,
+                        line,
+                        None,
+                        "the line is not UTF-8 text".to_owned(),
+                        String::new(),
+                    ))? {
                         continue;
                     }
                     return Ok(());
@@ -130,7 +145,13 @@ impl Reader {
             let line = record.position().map_or(0, csv::Position::line);
             if record.len() != width {
                 let reason = format!("{} fields where {width} are expected", record.len());
-                if reject(Self::misfit(&file, line, None, reason, record.iter().collect::<Vec<_>>().join(",")))? {
+                if reject(Self::misfit(
+                    &file,
+                    line,
+                    None,
+                    reason,
+                    record.iter().collect::<Vec<_>>().join(","),
+                ))? {
                     continue;
                 }
                 return Ok(());
@@ -148,7 +169,8 @@ impl Reader {
         let Self { lines, file, schema, table, .. } = self;
         for (place, line) in BufReader::new(lines).lines().enumerate() {
             let number = place as u64 + 1;
-            let text = line.map_err(|error| EngineError::invalid(format!("{file}, line {number}: {error}")))?;
+            let text = line
+                .map_err(|error| EngineError::invalid(format!("{file}, line {number}: {error}")))?;
             if text.trim().is_empty() {
                 continue;
             }
@@ -159,7 +181,13 @@ impl Reader {
                         deliver(batch)?;
                         continue;
                     }
-                    Some(column) => Self::misfit(&file, number, Some(&column), "NULL where a value is required".to_owned(), text),
+                    Some(column) => Self::misfit(
+                        &file,
+                        number,
+                        Some(&column),
+                        "NULL where a value is required".to_owned(),
+                        text,
+                    ),
                 },
                 Err(reason) => Self::misfit(&file, number, None, reason, text),
             };
@@ -173,8 +201,11 @@ impl Reader {
 
 /// One JSON record as a row.
 fn json_row(schema: &SchemaRef, text: &str) -> std::result::Result<RecordBatch, String> {
-    let says = |error: arrow::error::ArrowError| error.to_string().trim_start_matches("Json error: ").to_owned();
-    let mut decoder = arrow::json::ReaderBuilder::new(Arc::clone(schema)).build_decoder().map_err(says)?;
+    let says = |error: arrow::error::ArrowError| {
+        error.to_string().trim_start_matches("Json error: ").to_owned()
+    };
+    let mut decoder =
+        arrow::json::ReaderBuilder::new(Arc::clone(schema)).build_decoder().map_err(says)?;
     decoder.decode(text.as_bytes()).map_err(says)?;
     decoder.flush().map_err(says)?.ok_or_else(|| "the line holds no record".to_owned())
 }
@@ -183,38 +214,66 @@ fn json_row(schema: &SchemaRef, text: &str) -> std::result::Result<RecordBatch, 
 fn aligned(batch: &RecordBatch, table: &SchemaRef) -> std::result::Result<RecordBatch, String> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let column = |field: &Arc<arrow::datatypes::Field>| match find(batch, field.name()) {
-        Some(column) => cast_with_options(column, field.data_type(), &strict).map_err(|error| error.to_string()),
+        Some(column) => {
+            cast_with_options(column, field.data_type(), &strict).map_err(|error| error.to_string())
+        }
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     };
-    let columns: Vec<ArrayRef> = table.fields().iter().map(column).collect::<std::result::Result<_, _>>()?;
-    let nullable: Vec<_> = table.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-    RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(nullable)), columns).map_err(|error| error.to_string())
+    let columns: Vec<ArrayRef> =
+        table.fields().iter().map(column).collect::<std::result::Result<_, _>>()?;
+    let nullable: Vec<_> =
+        table.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(nullable)), columns)
+        .map_err(|error| error.to_string())
 }
 
 fn find<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
-    let place = batch.schema_ref().fields().iter().position(|field| field.name().eq_ignore_ascii_case(name))?;
+    let place = batch
+        .schema_ref()
+        .fields()
+        .iter()
+        .position(|field| field.name().eq_ignore_ascii_case(name))?;
     Some(batch.column(place))
 }
 
 fn missing_value(table: &SchemaRef, batch: &RecordBatch) -> Option<String> {
-    let broken = table.fields().iter().zip(batch.columns()).find(|(field, column)| !field.is_nullable() && column.null_count() > 0);
+    let broken = table
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .find(|(field, column)| !field.is_nullable() && column.null_count() > 0);
     broken.map(|(field, _)| field.name().clone())
 }
 
 /// Converts a chunk of CSV cells; false when `reject` asked to stop.
-fn convert(file: &str, schema: &SchemaRef, table: &SchemaRef, chunk: Chunk, deliver: Deliver<'_>, reject: Reject<'_>) -> Result<bool> {
+fn convert(
+    file: &str,
+    schema: &SchemaRef,
+    table: &SchemaRef,
+    chunk: Chunk,
+    deliver: Deliver<'_>,
+    reject: Reject<'_>,
+) -> Result<bool> {
     let rows = chunk.lines.len();
     let mut fits = vec![true; rows];
     let mut columns: Vec<ArrayRef> = Vec::new();
     for field in table.fields() {
-        let place = schema.fields().iter().position(|candidate| candidate.name().eq_ignore_ascii_case(field.name()));
+        let place = schema
+            .fields()
+            .iter()
+            .position(|candidate| candidate.name().eq_ignore_ascii_case(field.name()));
         let Some(place) = place else {
             columns.push(new_null_array(field.data_type(), rows));
             continue;
         };
-        let texts: ArrayRef = Arc::new(chunk.cells[place].iter().map(Option::as_deref).collect::<StringArray>());
-        let typed = cast_with_options(&texts, field.data_type(), &CastOptions { safe: true, ..CastOptions::default() })
-            .map_err(datafusion::error::DataFusionError::from)?;
+        let texts: ArrayRef =
+            Arc::new(chunk.cells[place].iter().map(Option::as_deref).collect::<StringArray>());
+        let typed = cast_with_options(
+            &texts,
+            field.data_type(),
+            &CastOptions { safe: true, ..CastOptions::default() },
+        )
+        .map_err(datafusion::error::DataFusionError::from)?;
         for row in 0..rows {
             let unreadable = typed.is_null(row) && texts.is_valid(row);
             let required = texts.is_null(row) && !field.is_nullable();
@@ -226,13 +285,20 @@ fn convert(file: &str, schema: &SchemaRef, table: &SchemaRef, chunk: Chunk, deli
                 Some(cell) => format!("'{cell}' is not a {}", type_name(field.data_type())),
                 None => "NULL where a value is required".to_owned(),
             };
-            if !reject(Reader::misfit(file, chunk.lines[row], Some(field.name()), reason, chunk.texts[row].clone()))? {
+            if !reject(Reader::misfit(
+                file,
+                chunk.lines[row],
+                Some(field.name()),
+                reason,
+                chunk.texts[row].clone(),
+            ))? {
                 return Ok(false);
             }
         }
         columns.push(typed);
     }
-    let nullable: Vec<_> = table.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let nullable: Vec<_> =
+        table.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     let batch = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(nullable)), columns)
         .and_then(|batch| filter_record_batch(&batch, &BooleanArray::from(fits)))
         .map_err(datafusion::error::DataFusionError::from)?;

@@ -9,30 +9,49 @@
 
 use crate::error::{EngineError, Result};
 use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement as SqlStatement;
+use futures::future::BoxFuture;
 use sqlparser::ast::{
-    AssignmentTarget, Cte, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    Statement, TableFactor, VisitorMut,
+    AssignmentTarget, Cte, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    Query, Select, SelectItem, Statement, TableFactor, VisitorMut,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Replaces names that differ from a column's in case only.
-pub(super) async fn spell(statement: &mut SqlStatement, state: &SessionState) -> Result<()> {
-    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut capitals = false;
-    for reference in state.resolve_table_references(statement)? {
-        let Ok(schema) = state.schema_for_ref(reference.clone()) else { continue };
-        let Some(table): Option<Arc<dyn TableProvider>> = schema.table(reference.table()).await? else { continue };
-        for field in table.schema().fields() {
-            let lower = field.name().to_lowercase();
-            capitals |= lower != *field.name();
-            known.entry(lower).or_default().insert(field.name().clone());
+/// How the columns of the statement's relations are spelt, by their lower case.
+pub(super) type Spellings = BTreeMap<String, BTreeSet<String>>;
+
+/// The spellings, or none when no column has a capital.
+pub(super) fn known<'a>(
+    references: Vec<TableReference>,
+    state: &'a SessionState,
+) -> BoxFuture<'a, Result<Spellings>> {
+    Box::pin(async move {
+        let mut known = Spellings::new();
+        let mut capitals = false;
+        for reference in references {
+            let Ok(schema) = state.schema_for_ref(reference.clone()) else { continue };
+            let Some(table): Option<Arc<dyn TableProvider>> =
+                schema.table(reference.table()).await?
+            else {
+                continue;
+            };
+            for field in table.schema().fields() {
+                let lower = field.name().to_lowercase();
+                capitals |= lower != *field.name();
+                known.entry(lower).or_default().insert(field.name().clone());
+            }
         }
-    }
-    if !capitals {
+        Ok(if capitals { known } else { Spellings::new() })
+    })
+}
+
+/// Replaces names that differ from a column's in case only.
+pub(super) fn spell(statement: &mut SqlStatement, mut known: Spellings) -> Result<()> {
+    if known.is_empty() {
         return Ok(());
     }
     let mut aliases = Aliases(BTreeSet::new());
@@ -70,7 +89,9 @@ impl VisitorMut for Aliases {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<EngineError> {
-        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor {
+        if let TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. } = factor
+        {
             alias.columns.iter().for_each(|column| self.add(&column.name));
         }
         ControlFlow::Continue(())
@@ -96,10 +117,17 @@ impl Spell {
             (Some(exact), _) => exact,
             (None, 1) => &spellings.iter().next().cloned().unwrap_or_default(),
             (None, _) => {
-                let names: Vec<String> = spellings.iter().map(|name| format!("\"{name}\"")).collect();
-                let error = EngineError::invalid(format!("column \"{}\" could be {}", ident.value, names.join(" or ")))
-                    .with_hint("write the one you mean in double quotes");
-                return ControlFlow::Break(error.at(ident.span.start.line, ident.span.start.column));
+                let names: Vec<String> =
+                    spellings.iter().map(|name| format!("\"{name}\"")).collect();
+                let error = EngineError::invalid(format!(
+                    "column \"{}\" could be {}",
+                    ident.value,
+                    names.join(" or ")
+                ))
+                .with_hint("write the one you mean in double quotes");
+                return ControlFlow::Break(
+                    error.at(ident.span.start.line, ident.span.start.column),
+                );
             }
         };
         *ident = Ident { value: chosen.clone(), quote_style: Some('"'), span: ident.span };

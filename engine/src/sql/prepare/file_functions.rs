@@ -9,17 +9,24 @@ use super::text;
 use crate::error::{EngineError, Result};
 use crate::relations::FileSource;
 use pareto_catalog::FileFormat;
-use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, ObjectName, UnaryOperator, Value, ValueWithSpan};
+use sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, ObjectName, UnaryOperator, Value, ValueWithSpan,
+};
 use std::collections::BTreeMap;
 
 /// The functions, by name.
-pub(crate) const FUNCTIONS: [(&str, FileFormat); 3] =
-    [("read_parquet", FileFormat::Parquet), ("read_csv", FileFormat::Csv), ("read_json", FileFormat::Json)];
+pub(crate) const FUNCTIONS: [(&str, FileFormat); 3] = [
+    ("read_parquet", FileFormat::Parquet),
+    ("read_csv", FileFormat::Csv),
+    ("read_json", FileFormat::Json),
+];
 
 /// What a call reads, when it is a call to one of ours.
 pub(super) fn source(name: &ObjectName, arguments: &[FunctionArg]) -> Result<Option<FileSource>> {
     let called = name.to_string();
-    let Some((function, format)) = FUNCTIONS.iter().find(|(function, _)| called.eq_ignore_ascii_case(function)) else {
+    let Some((function, format)) =
+        FUNCTIONS.iter().find(|(function, _)| called.eq_ignore_ascii_case(function))
+    else {
         return Ok(None);
     };
     let mut urls = None;
@@ -31,7 +38,10 @@ pub(super) fn source(name: &ObjectName, arguments: &[FunctionArg]) -> Result<Opt
             }
             FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
                 let value = literal(value).ok_or_else(|| {
-                    EngineError::invalid(format!("option \"{}\" of {function} takes a literal", name.value))
+                    EngineError::invalid(format!(
+                        "option \"{}\" of {function} takes a literal",
+                        name.value
+                    ))
                 })?;
                 options.insert(name.value.to_lowercase(), value);
             }
@@ -39,7 +49,13 @@ pub(super) fn source(name: &ObjectName, arguments: &[FunctionArg]) -> Result<Opt
         }
     }
     let urls = urls.ok_or_else(|| wrong(function))?;
-    Ok(Some(FileSource { format: *format, urls, partition_columns: Vec::new(), options, schema: None }))
+    Ok(Some(FileSource {
+        format: *format,
+        urls,
+        partition_columns: Vec::new(),
+        options,
+        schema: None,
+    }))
 }
 
 fn wrong(function: &str) -> EngineError {
@@ -57,12 +73,16 @@ fn addresses(expr: &Expr) -> Option<Vec<String>> {
 fn literal(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Value(ValueWithSpan { value, .. }) => match value {
-            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text.clone()),
+            Value::SingleQuotedString(text)
+            | Value::DoubleQuotedString(text)
+            | Value::EscapedStringLiteral(text) => Some(text.clone()),
             Value::Number(number, _) => Some(number.clone()),
             Value::Boolean(on) => Some(on.to_string()),
             _ => None,
         },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => literal(expr).map(|number| format!("-{number}")),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            literal(expr).map(|number| format!("-{number}"))
+        }
         Expr::Identifier(word) => Some(word.value.clone()),
         _ => None,
     }

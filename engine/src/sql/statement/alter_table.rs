@@ -13,13 +13,15 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use async_trait::async_trait;
-use pareto_catalog::{Catalog, CatalogError, CatalogErrorKind, Change, ConstraintKind, Entry, EntryKey, Name, Table};
-use sqlparser::ast::ObjectName;
+use pareto_catalog::{
+    Catalog, CatalogError, CatalogErrorKind, Change, ConstraintKind, Entry, EntryKey, Name, Table,
+};
 
 #[derive(Debug)]
 struct AlterTable {
-    table: ObjectName,
+    table: Written,
     if_exists: bool,
     action: Action,
 }
@@ -29,7 +31,7 @@ enum Action {
     AddColumn { column: ColumnText, if_not_exists: bool },
     AddKey(KeyText),
     DropConstraint { name: String, if_exists: bool },
-    Rename(ObjectName),
+    Rename(Written),
 }
 
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
@@ -76,7 +78,9 @@ fn refusal(reader: &Reader<'_>) -> EngineError {
     } else if reader.peek("ALTER") {
         "changing a column"
     } else {
-        return match reader.unexpected::<()>("ADD COLUMN, ADD CONSTRAINT, DROP CONSTRAINT or RENAME TO") {
+        return match reader
+            .unexpected::<()>("ADD COLUMN, ADD CONSTRAINT, DROP CONSTRAINT or RENAME TO")
+        {
             Err(error) => error,
             Ok(()) => EngineError::invalid("syntax error"),
         };
@@ -90,7 +94,9 @@ impl Own for AlterTable {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let table = match context.table(&self.table) {
             Ok(table) => table.clone(),
-            Err(_) if self.if_exists && !context.exists(&context.name(&self.table)?) => return Ok(Outcome::Done),
+            Err(_) if self.if_exists && !context.exists(&context.name(&self.table)?) => {
+                return Ok(Outcome::Done);
+            }
             Err(error) => return Err(error),
         };
         match &self.action {
@@ -99,11 +105,18 @@ impl Own for AlterTable {
                     if *if_not_exists {
                         return Ok(Outcome::Done);
                     }
-                    let what = format!("table \"{}\" already has a column \"{}\"", table.name, column.name);
+                    let what = format!(
+                        "table \"{}\" already has a column \"{}\"",
+                        table.name, column.name
+                    );
                     return Err(EngineError::new(crate::ErrorKind::AlreadyExists, what));
                 }
                 let column = column.resolve(context)?;
-                context.table_version(&table.name).await?.add_columns(std::slice::from_ref(&column)).await?;
+                context
+                    .table_version(&table.name)
+                    .await?
+                    .add_columns(std::slice::from_ref(&column))
+                    .await?;
                 edit(context, &table, |table| {
                     if table.column(&column.name).is_none() {
                         table.columns.push(column.clone());
@@ -116,7 +129,10 @@ impl Own for AlterTable {
                 let constraint = key.resolve(context, &table)?;
                 edit(context, &table, |table| {
                     if table.constraints.iter().any(|key| key.name == constraint.name) {
-                        return Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("constraint \"{}\" already exists", constraint.name)));
+                        return Err(CatalogError::new(
+                            CatalogErrorKind::AlreadyExists,
+                            format!("constraint \"{}\" already exists", constraint.name),
+                        ));
                     }
                     table.constraints.push(constraint.clone());
                     Ok(())
@@ -128,11 +144,15 @@ impl Own for AlterTable {
             }
             Action::Rename(to) => {
                 let mut to = context.name(to)?;
-                if self.table.0.len() > 1 {
+                if self.table.parts().len() > 1 {
                     // `ALTER TABLE s.t RENAME TO u` stays in the schema.
                     to.schema.clone_from(&table.name.schema);
                 }
-                context.engine.warehouse().change(|catalog| rename(catalog, &table.name, &to)).await?;
+                context
+                    .engine
+                    .warehouse()
+                    .change(|catalog| rename(catalog, &table.name, &to))
+                    .await?;
             }
         }
         Ok(Outcome::Done)
@@ -148,7 +168,10 @@ pub(super) async fn edit(
     let changed = context.engine.warehouse().change(|catalog| {
         let mut newest = catalog.table(&table.name)?.clone();
         if newest.id != table.id {
-            return Err(CatalogError::new(CatalogErrorKind::Conflict, format!("table \"{}\" was replaced meanwhile", table.name)));
+            return Err(CatalogError::new(
+                CatalogErrorKind::Conflict,
+                format!("table \"{}\" was replaced meanwhile", table.name),
+            ));
         }
         change(&mut newest)?;
         Ok(vec![Change::Put(Entry::Table(newest))])
@@ -171,7 +194,10 @@ fn rename(catalog: &Catalog, from: &Name, to: &Name) -> Result<Vec<Change>, Cata
     let schema = catalog.schema(&to.schema)?.name.clone();
     let to = Name::new(schema, to.name.clone());
     if catalog.table(&to).is_ok() || catalog.view(&to).is_ok() {
-        return Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("\"{}\" already exists", short(&to))));
+        return Err(CatalogError::new(
+            CatalogErrorKind::AlreadyExists,
+            format!("\"{}\" already exists", short(&to)),
+        ));
     }
     let mut changes = vec![Change::Drop(EntryKey::Table(from.clone()))];
     for table in catalog.tables() {

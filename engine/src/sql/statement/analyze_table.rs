@@ -12,14 +12,14 @@ use crate::error::Result;
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
-use sqlparser::ast::ObjectName;
 
 #[derive(Debug)]
-struct AnalyzeTable(ObjectName);
+struct AnalyzeTable(Written);
 
 const SHAPE: Shape = &[
     ("column_name", Kind::Text),
@@ -52,9 +52,15 @@ impl Own for AnalyzeTable {
             let name = quote(&column.name);
             // One column at a time: what is read is bounded by the widest column, not by the table.
             let sql = if is_ordered(&column.data_type) {
-                format!("SELECT count(*), count({name}), approx_distinct({name}), min({name}), max({name}) FROM {}", full(&table.name))
+                format!(
+                    "SELECT count(*), count({name}), approx_distinct({name}), min({name}), max({name}) FROM {}",
+                    full(&table.name)
+                )
             } else {
-                format!("SELECT count(*), count({name}), NULL, NULL, NULL FROM {}", full(&table.name))
+                format!(
+                    "SELECT count(*), count({name}), NULL, NULL, NULL FROM {}",
+                    full(&table.name)
+                )
             };
             let batches = context.rows(&sql).await?;
             let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { continue };
@@ -75,7 +81,14 @@ impl Own for AnalyzeTable {
 }
 
 fn is_ordered(data_type: &DataType) -> bool {
-    !matches!(data_type, DataType::List(_) | DataType::LargeList(_) | DataType::Struct(_) | DataType::Map(_, _) | DataType::Boolean)
+    !matches!(
+        data_type,
+        DataType::List(_)
+            | DataType::LargeList(_)
+            | DataType::Struct(_)
+            | DataType::Map(_, _)
+            | DataType::Boolean
+    )
 }
 
 fn shown(batch: &RecordBatch, column: usize) -> Result<Option<String>> {

@@ -12,11 +12,10 @@ use crate::copy::{self, CopyFrom, CopyTo};
 use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
-use crate::sql::reader::{self, Reader};
+use crate::sql::reader::Reader;
+use crate::sql::tree::{Tree, Written};
 use async_trait::async_trait;
-use datafusion::sql::parser::Statement as SqlStatement;
 use pareto_catalog::FileFormat;
-use sqlparser::ast::{ObjectName, Query, Statement};
 use sqlparser::tokenizer::Token;
 use std::collections::BTreeMap;
 
@@ -31,8 +30,8 @@ struct CopyTable {
 
 #[derive(Debug)]
 enum What {
-    Table(ObjectName, Vec<String>),
-    Query(Box<Query>),
+    Table(Written, Vec<String>),
+    Query(Tree),
 }
 
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
@@ -46,7 +45,8 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     } else {
         reader.word("INTO");
         let table = reader.name()?;
-        let columns = if reader.peek_mark(&Token::LParen) { reader.list(Reader::ident)? } else { Vec::new() };
+        let columns =
+            if reader.peek_mark(&Token::LParen) { reader.list(Reader::ident)? } else { Vec::new() };
         What::Table(table, columns)
     };
     let into = reader.word("FROM");
@@ -91,17 +91,22 @@ impl Own for CopyTable {
         let rows = match &self.what {
             What::Table(name, columns) if self.into => {
                 let table = context.table(name)?.name.clone();
-                copy::from(context, CopyFrom { table, columns: columns.clone(), url, format, options }).await?
+                copy::from(
+                    context,
+                    CopyFrom { table, columns: columns.clone(), url, format, options },
+                )
+                .await?
             }
             What::Table(name, columns) => {
                 let list = if columns.is_empty() { "*".to_owned() } else { quoted(columns) };
-                let name: Vec<String> = reader::parts(name).iter().map(|part| crate::context::quote(part)).collect();
-                let input = context.plan_query(&format!("SELECT {list} FROM {}", name.join("."))).await?;
+                let name: Vec<String> =
+                    name.parts().iter().map(|part| crate::context::quote(part)).collect();
+                let input =
+                    context.plan_query(&format!("SELECT {list} FROM {}", name.join("."))).await?;
                 copy::to(context, CopyTo { input, url, format, options }).await?
             }
             What::Query(query) => {
-                let statement = SqlStatement::Statement(Box::new(Statement::Query(query.clone())));
-                let input = context.plan(statement).await?;
+                let input = context.plan(query.copy()?).await?;
                 copy::to(context, CopyTo { input, url, format, options }).await?
             }
         };

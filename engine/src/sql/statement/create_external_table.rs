@@ -15,17 +15,17 @@ use crate::relations::{FileSource, files};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use pareto_catalog::{Column, FileFormat, Name, Storage, Table};
-use sqlparser::ast::ObjectName;
 use sqlparser::tokenizer::Token;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 #[derive(Debug)]
 struct CreateExternalTable {
-    name: ObjectName,
+    name: Written,
     replace: bool,
     if_not_exists: bool,
     columns: Vec<ColumnText>,
@@ -43,7 +43,8 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     reader.expect("EXTERNAL TABLE")?;
     let if_not_exists = reader.word("IF NOT EXISTS");
     let name = reader.name()?;
-    let (mut columns, mut keys, mut partitions, mut options) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut columns, mut keys, mut partitions, mut options) =
+        (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
     let (mut format, mut location) = (None, None);
     if reader.peek_mark(&Token::LParen) {
         reader.list(|reader| {
@@ -56,7 +57,11 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     }
     while !reader.at_end() {
         if reader.word("STORED AS") {
-            format = Some(if reader.word("DELTA") { None } else { Some(super::copy_table::file_format(reader)?) });
+            format = Some(if reader.word("DELTA") {
+                None
+            } else {
+                Some(super::copy_table::file_format(reader)?)
+            });
         } else if reader.word("LOCATION") {
             location = Some(reader.string()?);
         } else if reader.word("PARTITIONED BY") {
@@ -64,12 +69,27 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
         } else if reader.word("OPTIONS") || reader.word("WITH") {
             options.extend(reader.options()?);
         } else {
-            return reader.unexpected("STORED AS, LOCATION, PARTITIONED BY, OPTIONS or the end of the statement");
+            return reader.unexpected(
+                "STORED AS, LOCATION, PARTITIONED BY, OPTIONS or the end of the statement",
+            );
         }
     }
-    let format = format.ok_or_else(|| EngineError::invalid("CREATE EXTERNAL TABLE needs STORED AS PARQUET, CSV, JSON or DELTA"))?;
-    let location = location.ok_or_else(|| EngineError::invalid("CREATE EXTERNAL TABLE needs LOCATION 'url'"))?;
-    own(CreateExternalTable { name, replace, if_not_exists, columns, keys, format, location, partitions, options })
+    let format = format.ok_or_else(|| {
+        EngineError::invalid("CREATE EXTERNAL TABLE needs STORED AS PARQUET, CSV, JSON or DELTA")
+    })?;
+    let location = location
+        .ok_or_else(|| EngineError::invalid("CREATE EXTERNAL TABLE needs LOCATION 'url'"))?;
+    own(CreateExternalTable {
+        name,
+        replace,
+        if_not_exists,
+        columns,
+        keys,
+        format,
+        location,
+        partitions,
+        options,
+    })
 }
 
 /// A partition column, with its type when that is not text.
@@ -79,7 +99,10 @@ fn partition(reader: &mut Reader<'_>) -> Result<(String, Option<ColumnText>)> {
         return Ok((name, None));
     }
     let data_type = reader.parser().parse_data_type()?.to_string();
-    Ok((name.clone(), Some(ColumnText { name, data_type, nullable: true, default: None, comment: None })))
+    Ok((
+        name.clone(),
+        Some(ColumnText { name, data_type, nullable: true, default: None, comment: None }),
+    ))
 }
 
 #[async_trait]
@@ -87,7 +110,9 @@ impl Own for CreateExternalTable {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let written = context.name(&self.name)?;
         let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
-        if super::create_table::vacancy(&context.catalog, &name, self.replace, self.if_not_exists)?.is_none() {
+        if super::create_table::vacancy(&context.catalog, &name, self.replace, self.if_not_exists)?
+            .is_none()
+        {
             return Ok(Outcome::Done);
         }
         let location = absolute(&self.location)?;
@@ -105,8 +130,13 @@ impl Own for CreateExternalTable {
         };
         match self.format {
             Some(format) => self.files(context, &mut table, format, location).await?,
-            None if !self.columns.is_empty() || !self.partitions.is_empty() || !self.options.is_empty() => {
-                return Err(EngineError::invalid("a Delta table says itself what its columns, partitions and options are"));
+            None if !self.columns.is_empty()
+                || !self.partitions.is_empty()
+                || !self.options.is_empty() =>
+            {
+                return Err(EngineError::invalid(
+                    "a Delta table says itself what its columns, partitions and options are",
+                ));
             }
             None => table = context.engine.warehouse().describe_delta(table).await?,
         }
@@ -120,7 +150,13 @@ impl Own for CreateExternalTable {
 }
 
 impl CreateExternalTable {
-    async fn files(&self, context: &StatementContext, table: &mut Table, format: FileFormat, url: String) -> Result<()> {
+    async fn files(
+        &self,
+        context: &StatementContext,
+        table: &mut Table,
+        format: FileFormat,
+        url: String,
+    ) -> Result<()> {
         let mut partition_columns = Vec::new();
         for (name, declared) in &self.partitions {
             let data_type = match declared {
@@ -129,23 +165,40 @@ impl CreateExternalTable {
             };
             partition_columns.push((name.clone(), data_type));
         }
-        let declared = self.columns.iter().map(|column| column.resolve(context)).collect::<Result<Vec<Column>>>()?;
+        let declared = self
+            .columns
+            .iter()
+            .map(|column| column.resolve(context))
+            .collect::<Result<Vec<Column>>>()?;
         let options = self.options.clone();
-        let source = FileSource { format, urls: vec![url.clone()], partition_columns: partition_columns.clone(), options, schema: None };
+        let source = FileSource {
+            format,
+            urls: vec![url.clone()],
+            partition_columns: partition_columns.clone(),
+            options,
+            schema: None,
+        };
         let source = match declared.is_empty() {
             true => source,
             false => {
                 let fields: Vec<_> = declared.iter().map(Column::field).collect();
-                FileSource { schema: Some(std::sync::Arc::new(arrow::datatypes::Schema::new(fields))), ..source }
+                FileSource {
+                    schema: Some(std::sync::Arc::new(arrow::datatypes::Schema::new(fields))),
+                    ..source
+                }
             }
         };
         let provider = files::provider(&source, context.engine.warehouse(), &context.state).await?;
         table.columns = if declared.is_empty() {
             let schema = provider.schema();
-            let column = |field: &arrow::datatypes::FieldRef| Column::new(field.name().clone(), field.data_type().clone());
+            let column = |field: &arrow::datatypes::FieldRef| {
+                Column::new(field.name().clone(), field.data_type().clone())
+            };
             schema.fields().iter().map(column).collect()
         } else {
-            let partitions = partition_columns.iter().map(|(name, data_type)| Column::new(name.clone(), data_type.clone()));
+            let partitions = partition_columns
+                .iter()
+                .map(|(name, data_type)| Column::new(name.clone(), data_type.clone()));
             declared.into_iter().chain(partitions).collect()
         };
         table.storage = Storage::Files {

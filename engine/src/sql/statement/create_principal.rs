@@ -13,7 +13,9 @@ use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use async_trait::async_trait;
-use pareto_catalog::{Catalog, CatalogError, CatalogErrorKind, Change, Entry, EntryKey, Principal, PrincipalKind};
+use pareto_catalog::{
+    Catalog, CatalogError, CatalogErrorKind, Change, Entry, EntryKey, Principal, PrincipalKind,
+};
 use std::collections::BTreeSet;
 
 #[derive(Debug)]
@@ -51,7 +53,11 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     let lenient = reader.word(if verb == Verb::Create { "IF NOT EXISTS" } else { "IF EXISTS" });
     let name = reader.ident()?;
     reader.word("WITH");
-    let password_hash = if verb != Verb::Drop && reader.word("PASSWORD") { Some(hash(reader, kind)?) } else { None };
+    let password_hash = if verb != Verb::Drop && reader.word("PASSWORD") {
+        Some(hash(reader, kind)?)
+    } else {
+        None
+    };
     if verb == Verb::Alter && password_hash.is_none() {
         return reader.unexpected("PASSWORD HASH");
     }
@@ -60,7 +66,9 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 fn hash(reader: &mut Reader<'_>, kind: PrincipalKind) -> Result<String> {
     if kind == PrincipalKind::Role {
-        return Err(EngineError::invalid("a role has no password: users connect, roles collect rights"));
+        return Err(EngineError::invalid(
+            "a role has no password: users connect, roles collect rights",
+        ));
     }
     reader.word("HASH");
     let place = reader.place();
@@ -95,9 +103,10 @@ impl PrincipalStatement {
         };
         match (self.verb, known) {
             (Verb::Create, Some(_)) if self.lenient => Ok(Vec::new()),
-            (Verb::Create, Some(known)) => {
-                Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("a user or role \"{}\" already exists", known.name)))
-            }
+            (Verb::Create, Some(known)) => Err(CatalogError::new(
+                CatalogErrorKind::AlreadyExists,
+                format!("a user or role \"{}\" already exists", known.name),
+            )),
             (Verb::Create, None) => Ok(vec![Change::Put(Entry::Principal(Principal {
                 name: self.name.clone(),
                 kind: self.kind,
@@ -105,15 +114,19 @@ impl PrincipalStatement {
                 roles: BTreeSet::new(),
                 grants: BTreeSet::new(),
             }))]),
-            (Verb::Alter, Some(known)) => {
-                Ok(vec![Change::Put(Entry::Principal(Principal { password_hash: self.password_hash.clone(), ..known.clone() }))])
-            }
+            (Verb::Alter, Some(known)) => Ok(vec![Change::Put(Entry::Principal(Principal {
+                password_hash: self.password_hash.clone(),
+                ..known.clone()
+            }))]),
             (Verb::Drop, Some(known)) => {
-                let holders = catalog.principals().filter(|other| other.roles.contains(&known.name)).map(|other| {
-                    let mut other = other.clone();
-                    other.roles.remove(&known.name);
-                    Change::Put(Entry::Principal(other))
-                });
+                let holders = catalog
+                    .principals()
+                    .filter(|other| other.roles.contains(&known.name))
+                    .map(|other| {
+                        let mut other = other.clone();
+                        other.roles.remove(&known.name);
+                        Change::Put(Entry::Principal(other))
+                    });
                 Ok(holders.chain([Change::Drop(EntryKey::Principal(known.name.clone()))]).collect())
             }
             (Verb::Alter | Verb::Drop, None) => Ok(Vec::new()),

@@ -26,7 +26,9 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     let if_not_exists = reader.word("IF NOT EXISTS");
     let name = reader.ident()?;
     let comment = if reader.word("COMMENT") { Some(reader.string()?) } else { None };
-    if [information_schema::NAME, system::NAME].iter().any(|own| own.eq_ignore_ascii_case(&name)) || name.starts_with('$') {
+    if [information_schema::NAME, system::NAME].iter().any(|own| own.eq_ignore_ascii_case(&name))
+        || name.starts_with('$')
+    {
         return Err(EngineError::invalid(format!("the schema name \"{name}\" is reserved")));
     }
     own(CreateSchema { schema: Schema { name, comment }, if_not_exists })
@@ -35,14 +37,16 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 #[async_trait]
 impl Own for CreateSchema {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
-        let change = context.engine.warehouse().change(|catalog| {
-            match catalog.schema(&self.schema.name) {
+        let change =
+            context.engine.warehouse().change(|catalog| match catalog.schema(&self.schema.name) {
                 Ok(_) if self.if_not_exists => Ok(Vec::new()),
-                Ok(schema) => Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("schema \"{}\" already exists", schema.name))
-                    .with_hint("CREATE SCHEMA IF NOT EXISTS leaves it as it is")),
+                Ok(schema) => Err(CatalogError::new(
+                    CatalogErrorKind::AlreadyExists,
+                    format!("schema \"{}\" already exists", schema.name),
+                )
+                .with_hint("CREATE SCHEMA IF NOT EXISTS leaves it as it is")),
                 Err(_) => Ok(vec![Change::Put(Entry::Schema(self.schema.clone()))]),
-            }
-        });
+            });
         change.await?;
         Ok(Outcome::Done)
     }

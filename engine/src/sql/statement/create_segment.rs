@@ -13,12 +13,14 @@ use crate::relations::HIDDEN_SCHEMA;
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Tree;
 use crate::state::DEFAULT_SCHEMA;
 use async_trait::async_trait;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::parser::Statement as SqlStatement;
-use pareto_catalog::{CatalogError, CatalogErrorKind, Change, Column, Entry, Name, Schema, Segment, Storage, Table, types};
-use sqlparser::ast::{Query, Statement};
+use pareto_catalog::{
+    CatalogError, CatalogErrorKind, Change, Column, Entry, Name, Schema, Segment, Storage, Table,
+    types,
+};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -26,7 +28,7 @@ use uuid::Uuid;
 struct CreateSegment {
     name: String,
     replace: bool,
-    query: Box<Query>,
+    query: Tree,
     text: String,
 }
 
@@ -47,17 +49,25 @@ impl Own for CreateSegment {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         if let (false, Ok(known)) = (self.replace, context.catalog.segment(&self.name)) {
             let what = format!("segment \"{}\" already exists", known.name);
-            return Err(EngineError::new(crate::ErrorKind::AlreadyExists, what).with_hint("REFRESH SEGMENT computes it again, CREATE OR REPLACE SEGMENT redefines it"));
+            return Err(EngineError::new(crate::ErrorKind::AlreadyExists, what).with_hint(
+                "REFRESH SEGMENT computes it again, CREATE OR REPLACE SEGMENT redefines it",
+            ));
         }
-        let statement = SqlStatement::Statement(Box::new(Statement::Query(self.query.clone())));
-        let plan = context.plan(statement).await?;
-        let sql = super::create_view::kept(context, &self.query, &self.text, DEFAULT_SCHEMA);
+        let plan = context.plan(self.query.copy()?).await?;
+        let sql =
+            super::create_view::kept(context, self.query.query()?, &self.text, DEFAULT_SCHEMA);
         compute(context, &self.name, sql, plan, self.replace).await
     }
 }
 
 /// Computes the members and tells the catalog.
-pub(super) async fn compute(context: &StatementContext, name: &str, sql: String, plan: LogicalPlan, replace: bool) -> Result<Outcome> {
+pub(super) async fn compute(
+    context: &StatementContext,
+    name: &str,
+    sql: String,
+    plan: LogicalPlan,
+    replace: bool,
+) -> Result<Outcome> {
     let (column, member) = match plan.schema().columns().into_iter().next() {
         Some(column) => (column.name.clone(), Expr::Column(column)),
         None => return Err(EngineError::invalid("a segment needs a query with a column")),
@@ -71,8 +81,15 @@ pub(super) async fn compute(context: &StatementContext, name: &str, sql: String,
     let warehouse = context.engine.warehouse();
     warehouse
         .change(|catalog| {
-            let schema = Schema { name: HIDDEN_SCHEMA.to_owned(), comment: Some("members of segments".to_owned()) };
-            Ok(if catalog.schema(HIDDEN_SCHEMA).is_ok() { Vec::new() } else { vec![Change::Put(Entry::Schema(schema))] })
+            let schema = Schema {
+                name: HIDDEN_SCHEMA.to_owned(),
+                comment: Some("members of segments".to_owned()),
+            };
+            Ok(if catalog.schema(HIDDEN_SCHEMA).is_ok() {
+                Vec::new()
+            } else {
+                vec![Change::Put(Entry::Schema(schema))]
+            })
         })
         .await?;
     let table = Table {
@@ -90,10 +107,19 @@ pub(super) async fn compute(context: &StatementContext, name: &str, sql: String,
     let name_of_table = table.name.clone();
     let count = dml::create_table_as(context, table, members, true, false).await?;
     let refreshed_at_ms = chrono::Utc::now().timestamp_millis();
-    let segment = Segment { name: name.to_owned(), sql, table: name_of_table, refreshed_at_ms, members: count };
+    let segment = Segment {
+        name: name.to_owned(),
+        sql,
+        table: name_of_table,
+        refreshed_at_ms,
+        members: count,
+    };
     warehouse
         .change(|catalog| match catalog.segment(name) {
-            Ok(_) if !replace => Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("segment \"{name}\" already exists"))),
+            Ok(_) if !replace => Err(CatalogError::new(
+                CatalogErrorKind::AlreadyExists,
+                format!("segment \"{name}\" already exists"),
+            )),
             _ => Ok(vec![Change::Put(Entry::Segment(segment.clone()))]),
         })
         .await?;

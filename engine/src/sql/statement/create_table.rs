@@ -24,19 +24,20 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::{Tree, Written};
 use async_trait::async_trait;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
-use datafusion::sql::parser::Statement as SqlStatement;
 use layout::{Partition, Sort};
-use pareto_catalog::{Catalog, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, Storage, Table};
-use sqlparser::ast::{ObjectName, Query, Statement};
+use pareto_catalog::{
+    Catalog, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, Storage, Table,
+};
 use sqlparser::tokenizer::Token;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 #[derive(Debug)]
 struct CreateTable {
-    name: ObjectName,
+    name: Written,
     replace: bool,
     if_not_exists: bool,
     columns: Vec<ColumnText>,
@@ -45,7 +46,7 @@ struct CreateTable {
     order: Vec<Sort>,
     options: BTreeMap<String, String>,
     comment: Option<String>,
-    query: Option<Box<Query>>,
+    query: Option<Tree>,
 }
 
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
@@ -89,7 +90,9 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
         } else if reader.word("AS") {
             create.query = Some(reader.query()?);
         } else {
-            return reader.unexpected("PARTITIONED BY, ORDER BY, WITH, COMMENT, AS or the end of the statement");
+            return reader.unexpected(
+                "PARTITIONED BY, ORDER BY, WITH, COMMENT, AS or the end of the statement",
+            );
         }
     }
     if create.columns.is_empty() && create.query.is_none() {
@@ -113,7 +116,9 @@ impl Own for CreateTable {
         let table = self.table(context, name, input.as_ref())?;
         match input {
             Some(input) => {
-                let rows = dml::create_table_as(context, table, input, self.replace, self.if_not_exists).await?;
+                let rows =
+                    dml::create_table_as(context, table, input, self.replace, self.if_not_exists)
+                        .await?;
                 Ok(Outcome::Affected(rows))
             }
             None => {
@@ -126,9 +131,8 @@ impl Own for CreateTable {
 
 impl CreateTable {
     /// The query of `AS`, with the declared columns' names and types when there are any.
-    async fn input(&self, context: &StatementContext, query: &Query) -> Result<LogicalPlan> {
-        let statement = SqlStatement::Statement(Box::new(Statement::Query(Box::new(query.clone()))));
-        let plan = context.plan(statement).await?;
+    async fn input(&self, context: &StatementContext, query: &Tree) -> Result<LogicalPlan> {
+        let plan = context.plan(query.copy()?).await?;
         if self.columns.is_empty() {
             return Ok(plan);
         }
@@ -142,15 +146,27 @@ impl CreateTable {
         }
         let mut projected = Vec::with_capacity(have.len());
         for (column, declared) in have.into_iter().zip(&self.columns) {
-            projected.push(cast(Expr::Column(column), declared.data_type(context)?).alias(declared.name.clone()));
+            projected.push(
+                cast(Expr::Column(column), declared.data_type(context)?)
+                    .alias(declared.name.clone()),
+            );
         }
         Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
     }
 
-    fn table(&self, context: &StatementContext, name: Name, input: Option<&LogicalPlan>) -> Result<Table> {
+    fn table(
+        &self,
+        context: &StatementContext,
+        name: Name,
+        input: Option<&LogicalPlan>,
+    ) -> Result<Table> {
         let columns = match input {
             Some(input) if self.columns.is_empty() => columns::of_plan(input)?,
-            _ => self.columns.iter().map(|column| column.resolve(context)).collect::<Result<Vec<Column>>>()?,
+            _ => self
+                .columns
+                .iter()
+                .map(|column| column.resolve(context))
+                .collect::<Result<Vec<Column>>>()?,
         };
         columns::refuse_twins(&columns)?;
         let mut table = Table {
@@ -165,7 +181,8 @@ impl CreateTable {
             comment: self.comment.clone(),
             created_at_ms: 0,
         };
-        table.partitioning = self.partitions.iter().map(|term| term.resolve(&table)).collect::<Result<_>>()?;
+        table.partitioning =
+            self.partitions.iter().map(|term| term.resolve(&table)).collect::<Result<_>>()?;
         table.order = self.order.iter().map(|term| term.resolve(&table)).collect::<Result<_>>()?;
         for key in &self.keys {
             let constraint = key.resolve(context, &table)?;
@@ -177,22 +194,40 @@ impl CreateTable {
 }
 
 /// Whether the name may be taken: `None` when it is taken and should be left alone, otherwise what stands there now.
-pub(super) fn vacancy(catalog: &Catalog, name: &Name, replace: bool, if_not_exists: bool) -> Result<Option<Option<Table>>, CatalogError> {
+pub(super) fn vacancy(
+    catalog: &Catalog,
+    name: &Name,
+    replace: bool,
+    if_not_exists: bool,
+) -> Result<Option<Option<Table>>, CatalogError> {
     if let Ok(view) = catalog.view(name) {
-        return Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("\"{}\" already exists as a view", view.name))
-            .with_hint("DROP VIEW removes it"));
+        return Err(CatalogError::new(
+            CatalogErrorKind::AlreadyExists,
+            format!("\"{}\" already exists as a view", view.name),
+        )
+        .with_hint("DROP VIEW removes it"));
     }
     match catalog.table(name) {
         Err(_) => Ok(Some(None)),
         Ok(_) if if_not_exists => Ok(None),
         Ok(table) if replace => Ok(Some(Some(table.clone()))),
-        Ok(table) => Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("table \"{}\" already exists", table.name))
-            .with_hint("CREATE TABLE IF NOT EXISTS leaves it as it is, CREATE OR REPLACE TABLE replaces it")),
+        Ok(table) => Err(CatalogError::new(
+            CatalogErrorKind::AlreadyExists,
+            format!("table \"{}\" already exists", table.name),
+        )
+        .with_hint(
+            "CREATE TABLE IF NOT EXISTS leaves it as it is, CREATE OR REPLACE TABLE replaces it",
+        )),
     }
 }
 
 /// Makes an empty table and tells the catalog.
-async fn add(context: &StatementContext, table: Table, replace: bool, if_not_exists: bool) -> Result<()> {
+async fn add(
+    context: &StatementContext,
+    table: Table,
+    replace: bool,
+    if_not_exists: bool,
+) -> Result<()> {
     let warehouse = context.engine.warehouse();
     let table = warehouse.place_table(table);
     warehouse.create_table(&table, None).await?;
@@ -204,7 +239,12 @@ async fn add(context: &StatementContext, table: Table, replace: bool, if_not_exi
 }
 
 /// Puts a table into the catalog, in place of another when that is asked. False when it was left as it is.
-pub(super) async fn enter(context: &StatementContext, table: &Table, replace: bool, if_not_exists: bool) -> Result<bool> {
+pub(super) async fn enter(
+    context: &StatementContext,
+    table: &Table,
+    replace: bool,
+    if_not_exists: bool,
+) -> Result<bool> {
     let warehouse = context.engine.warehouse();
     let catalog = warehouse
         .change(|catalog| {
@@ -212,7 +252,10 @@ pub(super) async fn enter(context: &StatementContext, table: &Table, replace: bo
             Ok(match vacancy(catalog, &table.name, replace, if_not_exists)? {
                 None => Vec::new(),
                 Some(None) => vec![Change::Put(Entry::Table(table.clone()))],
-                Some(Some(old)) => vec![Change::Drop(EntryKey::Table(old.name)), Change::Put(Entry::Table(table.clone()))],
+                Some(Some(old)) => vec![
+                    Change::Drop(EntryKey::Table(old.name)),
+                    Change::Put(Entry::Table(table.clone())),
+                ],
             })
         })
         .await?;

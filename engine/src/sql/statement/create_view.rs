@@ -11,23 +11,23 @@ use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::reader::{Reader, normalize};
+use crate::sql::tree::{Tree, Written};
 use crate::sql::{self, Parsed};
 use async_trait::async_trait;
-use datafusion::sql::parser::Statement as SqlStatement;
 use pareto_catalog::{CatalogError, CatalogErrorKind, Change, Column, Entry, Name, View};
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Statement, VisitMut, VisitorMut};
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, VisitorMut};
 use sqlparser::tokenizer::Token;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 #[derive(Debug)]
 struct CreateView {
-    name: ObjectName,
+    name: Written,
     replace: bool,
     if_not_exists: bool,
     columns: Vec<String>,
     comment: Option<String>,
-    query: Box<Query>,
+    query: Tree,
     text: String,
 }
 
@@ -37,7 +37,8 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     reader.expect("VIEW")?;
     let if_not_exists = reader.word("IF NOT EXISTS");
     let name = reader.name()?;
-    let columns = if reader.peek_mark(&Token::LParen) { reader.list(Reader::ident)? } else { Vec::new() };
+    let columns =
+        if reader.peek_mark(&Token::LParen) { reader.list(Reader::ident)? } else { Vec::new() };
     let comment = if reader.word("COMMENT") { Some(reader.string()?) } else { None };
     reader.expect("AS")?;
     let start = reader.here();
@@ -51,8 +52,7 @@ impl Own for CreateView {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let written = context.name(&self.name)?;
         let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
-        let statement = SqlStatement::Statement(Box::new(Statement::Query(self.query.clone())));
-        let plan = context.plan(statement.clone()).await?;
+        let plan = context.plan(self.query.copy()?).await?;
         if !plan.get_parameter_names()?.is_empty() {
             return Err(EngineError::invalid("a view cannot have parameters"));
         }
@@ -61,19 +61,27 @@ impl Own for CreateView {
             count if count == plan.schema().fields().len() => self.columns.clone(),
             count => {
                 let have = plan.schema().fields().len();
-                return Err(EngineError::invalid(format!("the query gives {have} columns, but {count} names are given")));
+                return Err(EngineError::invalid(format!(
+                    "the query gives {have} columns, but {count} names are given"
+                )));
             }
         };
-        if let Some(twice) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
-            return Err(EngineError::invalid(format!("column \"{}\" appears twice in the view", twice.1)).with_hint("give one of them another name with AS"));
+        if let Some(twice) =
+            names.iter().enumerate().find(|(index, name)| names[..*index].contains(name))
+        {
+            return Err(EngineError::invalid(format!(
+                "column \"{}\" appears twice in the view",
+                twice.1
+            ))
+            .with_hint("give one of them another name with AS"));
         }
         let columns = names.into_iter().zip(plan.schema().fields()).map(|(name, field)| Column {
             nullable: field.is_nullable(),
             ..Column::new(name, field.data_type().clone())
         });
-        refuse_cycle(context, &name, &statement, &context.schema())?;
+        refuse_cycle(context, &name, &self.query, &context.schema())?;
         let view = View {
-            sql: kept(context, &self.query, &self.text, &name.schema),
+            sql: kept(context, self.query.query()?, &self.text, &name.schema),
             columns: columns.collect(),
             comment: self.comment.clone(),
             name,
@@ -87,14 +95,18 @@ impl CreateView {
         let change = context.engine.warehouse().change(|catalog| {
             catalog.schema(&view.name.schema)?;
             if let Ok(table) = catalog.table(&view.name) {
-                return Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("\"{}\" already exists as a table", table.name)));
+                return Err(CatalogError::new(
+                    CatalogErrorKind::AlreadyExists,
+                    format!("\"{}\" already exists as a table", table.name),
+                ));
             }
             match catalog.view(&view.name) {
                 Ok(_) if self.if_not_exists => Ok(Vec::new()),
-                Ok(known) if !self.replace => {
-                    Err(CatalogError::new(CatalogErrorKind::AlreadyExists, format!("view \"{}\" already exists", known.name))
-                        .with_hint("CREATE OR REPLACE VIEW replaces it"))
-                }
+                Ok(known) if !self.replace => Err(CatalogError::new(
+                    CatalogErrorKind::AlreadyExists,
+                    format!("view \"{}\" already exists", known.name),
+                )
+                .with_hint("CREATE OR REPLACE VIEW replaces it")),
                 _ => Ok(vec![Change::Put(Entry::View(view.clone()))]),
             }
         });
@@ -110,7 +122,10 @@ pub(super) fn kept(context: &StatementContext, query: &Query, text: &str, schema
         return text.to_owned();
     }
     let mut query = query.clone();
-    let _ = query.visit(&mut WriteOut { context, schema: current, own: BTreeSet::new() });
+    let _ = sql::walk::query(
+        &mut query,
+        &mut WriteOut { context, schema: current, own: BTreeSet::new() },
+    );
     query.to_string()
 }
 
@@ -122,19 +137,24 @@ struct WriteOut<'a> {
 }
 
 impl VisitorMut for WriteOut<'_> {
-    type Break = ();
+    type Break = EngineError;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<EngineError> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);
         self.own.extend(tables.map(|table| normalize(&table.alias.name)));
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
+    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<EngineError> {
         if let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() {
             let ident = normalize(ident);
-            if !self.own.contains(&ident) && self.context.exists(&Name::new(self.schema.clone(), ident)) {
-                name.0.insert(0, ObjectNamePart::Identifier(Ident::with_quote('"', self.schema.clone())));
+            if !self.own.contains(&ident)
+                && self.context.exists(&Name::new(self.schema.clone(), ident))
+            {
+                name.0.insert(
+                    0,
+                    ObjectNamePart::Identifier(Ident::with_quote('"', self.schema.clone())),
+                );
             }
         }
         ControlFlow::Continue(())
@@ -142,15 +162,17 @@ impl VisitorMut for WriteOut<'_> {
 }
 
 /// Follows the views a query stands on; each is visited once.
-fn refuse_cycle(context: &StatementContext, view: &Name, statement: &SqlStatement, schema: &str) -> Result<()> {
+fn refuse_cycle(context: &StatementContext, view: &Name, query: &Tree, schema: &str) -> Result<()> {
     let mut seen = BTreeSet::new();
-    let mut open = vec![(statement.clone(), schema.to_owned())];
-    while let Some((statement, schema)) = open.pop() {
-        for reference in context.state.resolve_table_references(&statement)? {
+    let mut open = vec![(query.copy()?, schema.to_owned())];
+    while let Some((tree, schema)) = open.pop() {
+        for reference in context.state.resolve_table_references(tree.statement()?)? {
             let name = Name::new(reference.schema().unwrap_or(&schema), reference.table());
             let Ok(found) = context.catalog.view(&name) else { continue };
             if found.name == *view {
-                return Err(EngineError::invalid(format!("view \"{view}\" would be defined by itself")));
+                return Err(EngineError::invalid(format!(
+                    "view \"{view}\" would be defined by itself"
+                )));
             }
             if seen.insert(found.name.clone()) {
                 open.push((sql::parse_query(&found.sql)?, found.name.schema.clone()));

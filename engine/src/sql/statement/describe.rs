@@ -11,18 +11,18 @@ use crate::error::Result;
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::common::TableReference;
 use pareto_catalog::{Column, ConstraintKind, Table};
-use sqlparser::ast::ObjectName;
 
 /// The statement.
 #[derive(Debug)]
-pub(super) struct Describe(ObjectName);
+pub(super) struct Describe(Written);
 
 impl Describe {
-    pub(super) fn new(name: ObjectName) -> Self {
+    pub(super) fn new(name: Written) -> Self {
         Self(name)
     }
 }
@@ -47,7 +47,7 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
             while !reader.at_end() {
                 reader.parser().advance_token();
             }
-            return Ok(Parsed::Sql(Box::new(parsed)));
+            return Ok(Parsed::Sql(parsed));
         }
     }
     reader.word("TABLE");
@@ -74,8 +74,14 @@ impl Own for Describe {
         } else {
             let reference = TableReference::partial(name.schema.as_str(), name.name.as_str());
             let table = context.state.schema_for_ref(reference)?.table(&name.name).await?;
-            for field in table.iter().flat_map(|table| table.schema().fields().iter().cloned().collect::<Vec<_>>()) {
-                let column = Column { nullable: field.is_nullable(), ..Column::new(field.name().clone(), field.data_type().clone()) };
+            for field in table
+                .iter()
+                .flat_map(|table| table.schema().fields().iter().cloned().collect::<Vec<_>>())
+            {
+                let column = Column {
+                    nullable: field.is_nullable(),
+                    ..Column::new(field.name().clone(), field.data_type().clone())
+                };
                 push(&mut answer, &column, Cell::Null);
             }
         }

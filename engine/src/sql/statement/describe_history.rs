@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use sqlparser::ast::ObjectName;
 
 #[derive(Debug)]
 struct DescribeHistory {
-    table: ObjectName,
+    table: Written,
     limit: Option<usize>,
 }
 
@@ -48,7 +48,8 @@ impl Own for DescribeHistory {
         let version = context.table_version(&name).await?;
         let mut answer = Answer::new(SHAPE);
         for entry in version.history(self.limit).await? {
-            let parameters: Vec<String> = entry.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let parameters: Vec<String> =
+                entry.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
             answer.push([
                 int(entry.version),
                 entry.timestamp_ms.map_or(Cell::Null, Cell::Moment),

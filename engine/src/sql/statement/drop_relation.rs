@@ -11,14 +11,16 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use async_trait::async_trait;
-use pareto_catalog::{Catalog, CatalogError, Change, ConstraintKind, Entry, EntryKey, Name, Storage, Table};
-use sqlparser::ast::ObjectName;
+use pareto_catalog::{
+    Catalog, CatalogError, Change, ConstraintKind, Entry, EntryKey, Name, Storage, Table,
+};
 use sqlparser::tokenizer::Token;
 
 #[derive(Debug)]
 struct DropRelation {
-    names: Vec<ObjectName>,
+    names: Vec<Written>,
     view: bool,
     if_exists: bool,
 }
@@ -43,7 +45,8 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 #[async_trait]
 impl Own for DropRelation {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
-        let names = self.names.iter().map(|name| context.name(name)).collect::<Result<Vec<Name>>>()?;
+        let names =
+            self.names.iter().map(|name| context.name(name)).collect::<Result<Vec<Name>>>()?;
         context.engine.warehouse().change(|catalog| self.changes(catalog, &names)).await?;
         for name in names {
             if let (false, Ok(table)) = (self.view, context.catalog.table(&name)) {
@@ -63,12 +66,16 @@ impl DropRelation {
             let view = catalog.view(name);
             match (self.view, table, view) {
                 (false, Ok(table), _) => dropped.push(table.name.clone()),
-                (true, _, Ok(view)) => changes.push(Change::Drop(EntryKey::View(view.name.clone()))),
+                (true, _, Ok(view)) => {
+                    changes.push(Change::Drop(EntryKey::View(view.name.clone())))
+                }
                 (false, Err(_), Ok(view)) => {
-                    return Err(CatalogError::invalid(format!("\"{}\" is a view", view.name)).with_hint("use DROP VIEW"));
+                    return Err(CatalogError::invalid(format!("\"{}\" is a view", view.name))
+                        .with_hint("use DROP VIEW"));
                 }
                 (true, Ok(table), Err(_)) => {
-                    return Err(CatalogError::invalid(format!("\"{}\" is a table", table.name)).with_hint("use DROP TABLE"));
+                    return Err(CatalogError::invalid(format!("\"{}\" is a table", table.name))
+                        .with_hint("use DROP TABLE"));
                 }
                 (_, Err(_), Err(_)) if self.if_exists => {}
                 (false, Err(error), Err(_)) | (true, Err(_), Err(error)) => return Err(error),
@@ -76,7 +83,9 @@ impl DropRelation {
         }
         changes.extend(dropped.iter().map(|name| Change::Drop(EntryKey::Table(name.clone()))));
         for table in catalog.tables().filter(|table| !dropped.contains(&table.name)) {
-            changes.extend(without_keys_to(table, &dropped).map(|table| Change::Put(Entry::Table(table))));
+            changes.extend(
+                without_keys_to(table, &dropped).map(|table| Change::Put(Entry::Table(table))),
+            );
         }
         Ok(changes)
     }

@@ -14,7 +14,7 @@ use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use crate::state::DEFAULT_SCHEMA;
 use async_trait::async_trait;
-use pareto_catalog::{CatalogError, Catalog, Change, EntryKey};
+use pareto_catalog::{Catalog, CatalogError, Change, EntryKey};
 
 #[derive(Debug)]
 struct DropSchema {
@@ -54,10 +54,18 @@ impl DropSchema {
             Err(error) => return Err(error),
         };
         if schema.name == DEFAULT_SCHEMA {
-            return Err(CatalogError::invalid(format!("schema \"{DEFAULT_SCHEMA}\" cannot be dropped: every warehouse has it")));
+            return Err(CatalogError::invalid(format!(
+                "schema \"{DEFAULT_SCHEMA}\" cannot be dropped: every warehouse has it"
+            )));
         }
-        let tables = catalog.tables().filter(|table| table.name.schema == schema.name).map(|table| EntryKey::Table(table.name.clone()));
-        let views = catalog.views().filter(|view| view.name.schema == schema.name).map(|view| EntryKey::View(view.name.clone()));
+        let tables = catalog
+            .tables()
+            .filter(|table| table.name.schema == schema.name)
+            .map(|table| EntryKey::Table(table.name.clone()));
+        let views = catalog
+            .views()
+            .filter(|view| view.name.schema == schema.name)
+            .map(|view| EntryKey::View(view.name.clone()));
         let inside: Vec<EntryKey> = tables.chain(views).collect();
         if !inside.is_empty() && !self.cascade {
             let names: Vec<String> = inside
@@ -65,13 +73,23 @@ impl DropSchema {
                 .take(3)
                 .map(|key| match key {
                     EntryKey::Table(name) | EntryKey::View(name) => format!("\"{}\"", name.name),
-                    EntryKey::Schema(name) | EntryKey::Segment(name) | EntryKey::Principal(name) => format!("\"{name}\""),
+                    EntryKey::Schema(name)
+                    | EntryKey::Segment(name)
+                    | EntryKey::Principal(name) => format!("\"{name}\""),
                 })
                 .collect();
             let more = if inside.len() > 3 { ", .." } else { "" };
-            return Err(CatalogError::invalid(format!("schema \"{}\" is not empty: it holds {}{more}", schema.name, names.join(", ")))
-                .with_hint("DROP SCHEMA .. CASCADE drops them too"));
+            return Err(CatalogError::invalid(format!(
+                "schema \"{}\" is not empty: it holds {}{more}",
+                schema.name,
+                names.join(", ")
+            ))
+            .with_hint("DROP SCHEMA .. CASCADE drops them too"));
         }
-        Ok(inside.into_iter().chain([EntryKey::Schema(schema.name.clone())]).map(Change::Drop).collect())
+        Ok(inside
+            .into_iter()
+            .chain([EntryKey::Schema(schema.name.clone())])
+            .map(Change::Drop)
+            .collect())
     }
 }

@@ -11,9 +11,9 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use async_trait::async_trait;
 use pareto_catalog::{Catalog, CatalogError, Change, Entry, Grant, GrantTarget};
-use sqlparser::ast::ObjectName;
 use sqlparser::tokenizer::Token;
 
 const RIGHTS: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALL"];
@@ -30,7 +30,7 @@ struct GrantStatement {
 
 #[derive(Debug)]
 enum On {
-    Table(ObjectName),
+    Table(Written),
     Schema(String),
 }
 
@@ -58,8 +58,13 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
         for right in &mut what {
             *right = right.to_ascii_uppercase();
             if !RIGHTS.contains(&right.as_str()) {
-                let error = EngineError::invalid(format!("\"{right}\" is not a right")).with_nearest(right, RIGHTS);
-                let error = if error.hint.is_some() { error } else { error.with_hint(format!("rights are {}", RIGHTS.join(", "))) };
+                let error = EngineError::invalid(format!("\"{right}\" is not a right"))
+                    .with_nearest(right, RIGHTS);
+                let error = if error.hint.is_some() {
+                    error
+                } else {
+                    error.with_hint(format!("rights are {}", RIGHTS.join(", ")))
+                };
                 return Err(error.at(place.0, place.1));
             }
         }
@@ -84,7 +89,9 @@ impl Own for GrantStatement {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let target = match &self.on {
             None => None,
-            Some(On::Schema(schema)) => Some(GrantTarget::Schema(context.catalog.schema(schema)?.name.clone())),
+            Some(On::Schema(schema)) => {
+                Some(GrantTarget::Schema(context.catalog.schema(schema)?.name.clone()))
+            }
             Some(On::Table(written)) => {
                 let name = context.name(written)?;
                 let known = match context.catalog.view(&name) {
@@ -100,7 +107,11 @@ impl Own for GrantStatement {
 }
 
 impl GrantStatement {
-    fn changes(&self, catalog: &Catalog, target: Option<&GrantTarget>) -> Result<Vec<Change>, CatalogError> {
+    fn changes(
+        &self,
+        catalog: &Catalog,
+        target: Option<&GrantTarget>,
+    ) -> Result<Vec<Change>, CatalogError> {
         let mut changes = Vec::new();
         for name in &self.to {
             let mut principal = catalog.principal(name)?.clone();
@@ -108,14 +119,24 @@ impl GrantStatement {
                 match target {
                     Some(on) => {
                         let grant = Grant { right: what.clone(), on: on.clone() };
-                        if self.revoke { principal.grants.remove(&grant) } else { principal.grants.insert(grant) };
+                        if self.revoke {
+                            principal.grants.remove(&grant)
+                        } else {
+                            principal.grants.insert(grant)
+                        };
                     }
                     None => {
                         let role = catalog.principal(what)?.name.clone();
                         if role == principal.name {
-                            return Err(CatalogError::invalid(format!("\"{role}\" cannot be granted to itself")));
+                            return Err(CatalogError::invalid(format!(
+                                "\"{role}\" cannot be granted to itself"
+                            )));
                         }
-                        if self.revoke { principal.roles.remove(&role) } else { principal.roles.insert(role) };
+                        if self.revoke {
+                            principal.roles.remove(&role)
+                        } else {
+                            principal.roles.insert(role)
+                        };
                     }
                 }
             }

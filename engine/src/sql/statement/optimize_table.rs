@@ -14,12 +14,12 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
 use pareto_catalog::{NativeScan, Operation, Removal, Table};
-use sqlparser::ast::ObjectName;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ const ZORDER_COLUMNS: usize = 4;
 
 #[derive(Debug)]
 struct OptimizeTable {
-    table: ObjectName,
+    table: Written,
     condition: Option<String>,
     near: Vec<String>,
 }
@@ -82,13 +82,26 @@ impl Own for OptimizeTable {
             answer.push([int(0), int(0), int(0), int(0), int(version.version())]);
             return answer.outcome();
         }
-        let removed: u64 = scan.file_sizes().iter().filter(|(number, ..)| files.contains(number)).map(|(_, size, ..)| *size).sum();
+        let removed: u64 = scan
+            .file_sizes()
+            .iter()
+            .filter(|(number, ..)| files.contains(number))
+            .map(|(_, size, ..)| *size)
+            .sum();
         let input = rows(context, scan.clone().only(&files), table, &near).await?;
         let written = version.write(input, context.state.task_ctx()).await?;
         let (added, bytes) = (written.files(), written.bytes);
         let removal = Removal::Files(scan.log_paths(&files));
-        let made = version.commit(Some(written), &removal, &Operation::Optimize { target_size_bytes: target }).await?;
-        answer.push([int(files.len()), int(added), int(removed), int(bytes), Cell::Int(i64::try_from(made).unwrap_or(i64::MAX))]);
+        let made = version
+            .commit(Some(written), &removal, &Operation::Optimize { target_size_bytes: target })
+            .await?;
+        answer.push([
+            int(files.len()),
+            int(added),
+            int(removed),
+            int(bytes),
+            Cell::Int(i64::try_from(made).unwrap_or(i64::MAX)),
+        ]);
         answer.outcome()
     }
 }
@@ -99,11 +112,16 @@ impl OptimizeTable {
             return Ok(Vec::new());
         }
         if !table.order.is_empty() || !table.partitioning.is_empty() {
-            return Err(EngineError::invalid(format!("table \"{}\" is laid out by its PARTITIONED BY or ORDER BY already", table.name))
-                .with_hint("OPTIMIZE without ZORDER BY packs its files and keeps that layout"));
+            return Err(EngineError::invalid(format!(
+                "table \"{}\" is laid out by its PARTITIONED BY or ORDER BY already",
+                table.name
+            ))
+            .with_hint("OPTIMIZE without ZORDER BY packs its files and keeps that layout"));
         }
         if self.near.len() > ZORDER_COLUMNS {
-            return Err(EngineError::invalid(format!("ZORDER BY takes at most {ZORDER_COLUMNS} columns")));
+            return Err(EngineError::invalid(format!(
+                "ZORDER BY takes at most {ZORDER_COLUMNS} columns"
+            )));
         }
         let find = |name: &String| {
             table.column(name).map(|column| column.name.clone()).ok_or_else(|| {
@@ -115,12 +133,23 @@ impl OptimizeTable {
     }
 
     /// The numbers of the files that hold a row for which the condition is true.
-    async fn files_with(&self, context: &StatementContext, scan: &NativeScan, condition: &str) -> Result<HashSet<i64>> {
+    async fn files_with(
+        &self,
+        context: &StatementContext,
+        scan: &NativeScan,
+        condition: &str,
+    ) -> Result<HashSet<i64>> {
         const RELATION: &str = "$optimized files";
         context.relations().add_provider(RELATION, Arc::new(scan.clone().numbering_rows())).await;
-        let sql = format!("SELECT DISTINCT {} FROM \"{RELATION}\" WHERE {condition}", NativeScan::FILE_COLUMN);
+        let sql = format!(
+            "SELECT DISTINCT {} FROM \"{RELATION}\" WHERE {condition}",
+            NativeScan::FILE_COLUMN
+        );
         let batches = context.rows(&sql).await?;
-        Ok(batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
+        Ok(batches
+            .iter()
+            .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+            .collect())
     }
 }
 
@@ -129,7 +158,10 @@ fn target_size(table: &Table) -> Result<u64> {
         None => Ok(TARGET_SIZE_BYTES),
         Some(text) => match text.parse::<u64>() {
             Ok(size) if size > 0 => Ok(size),
-            _ => Err(EngineError::invalid(format!("target_file_size of \"{}\" is {text}, which is not a number of bytes", table.name))),
+            _ => Err(EngineError::invalid(format!(
+                "target_file_size of \"{}\" is {text}, which is not a number of bytes",
+                table.name
+            ))),
         },
     }
 }
@@ -148,7 +180,12 @@ fn choose(scan: &NativeScan, among: Option<&HashSet<i64>>, target: u64, all: boo
 }
 
 /// The rows of these files, near ones together when that is asked.
-async fn rows(context: &StatementContext, scan: NativeScan, table: &Table, near: &[String]) -> Result<Arc<dyn ExecutionPlan>> {
+async fn rows(
+    context: &StatementContext,
+    scan: NativeScan,
+    table: &Table,
+    near: &[String],
+) -> Result<Arc<dyn ExecutionPlan>> {
     const RELATION: &str = "$optimized rows";
     context.relations().add_provider(RELATION, Arc::new(scan)).await;
     let columns: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
@@ -162,15 +199,24 @@ async fn rows(context: &StatementContext, scan: NativeScan, table: &Table, near:
                 .iter()
                 .enumerate()
                 .map(|(index, column)| {
-                    format!("CAST(ntile({}) OVER (ORDER BY {}) - 1 AS BIGINT) AS \"$z{index}\"", 1u32 << ZORDER_BITS, quote(column))
+                    format!(
+                        "CAST(ntile({}) OVER (ORDER BY {}) - 1 AS BIGINT) AS \"$z{index}\"",
+                        1u32 << ZORDER_BITS,
+                        quote(column)
+                    )
                 })
                 .collect();
             let bits = (0..ZORDER_BITS).flat_map(|bit| {
                 let width = u32::try_from(many.len()).unwrap_or(1);
-                (0..width).map(move |index| format!("(((\"$z{index}\" >> {bit}) & 1) << {})", bit * width + index))
+                (0..width).map(move |index| {
+                    format!("(((\"$z{index}\" >> {bit}) & 1) << {})", bit * width + index)
+                })
             });
             let curve = bits.collect::<Vec<_>>().join(" + ");
-            format!("SELECT {columns} FROM (SELECT *, {} FROM \"{RELATION}\") ORDER BY {curve}", tiles.join(", "))
+            format!(
+                "SELECT {columns} FROM (SELECT *, {} FROM \"{RELATION}\") ORDER BY {curve}",
+                tiles.join(", ")
+            )
         }
     };
     let plan = context.plan_query(&sql).await?;

@@ -41,23 +41,31 @@ impl Own for RefreshSegment {
         let segment = context.catalog.segment(&self.0)?;
         let mut state = context.state.clone();
         DEFAULT_SCHEMA.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
-        let statement = prepare::prepare(sql::parse_query(&segment.sql)?, context.relations(), &state).await?;
-        let plan = state.statement_to_plan(statement).await?;
-        super::create_segment::compute(context, &segment.name, segment.sql.clone(), plan, true).await
+        let plan =
+            prepare::plan(sql::parse_query(&segment.sql)?, context.relations(), &state).await?;
+        super::create_segment::compute(context, &segment.name, segment.sql.clone(), plan, true)
+            .await
     }
 }
 
 #[async_trait]
 impl Own for DropSegment {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
-        let change = context.engine.warehouse().change(|catalog| match catalog.segment(&self.name) {
-            Ok(segment) => {
-                let table = catalog.table(&segment.table).ok().map(|table| Change::Drop(EntryKey::Table(table.name.clone())));
-                Ok(table.into_iter().chain([Change::Drop(EntryKey::Segment(segment.name.clone()))]).collect())
-            }
-            Err(_) if self.if_exists => Ok(Vec::new()),
-            Err(error) => Err(error),
-        });
+        let change =
+            context.engine.warehouse().change(|catalog| match catalog.segment(&self.name) {
+                Ok(segment) => {
+                    let table = catalog
+                        .table(&segment.table)
+                        .ok()
+                        .map(|table| Change::Drop(EntryKey::Table(table.name.clone())));
+                    Ok(table
+                        .into_iter()
+                        .chain([Change::Drop(EntryKey::Segment(segment.name.clone()))])
+                        .collect())
+                }
+                Err(_) if self.if_exists => Ok(Vec::new()),
+                Err(error) => Err(error),
+            });
         change.await?;
         if let Ok(segment) = context.catalog.segment(&self.name)
             && let Ok(table) = context.catalog.table(&segment.table)

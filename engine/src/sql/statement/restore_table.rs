@@ -11,15 +11,15 @@ use crate::context::StatementContext;
 use crate::error::Result;
 use crate::session::Outcome;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use crate::sql::{Parsed, prepare};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use pareto_catalog::AsOf;
-use sqlparser::ast::ObjectName;
 
 #[derive(Debug)]
 struct RestoreTable {
-    table: ObjectName,
+    table: Written,
     to: AsOf,
 }
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::session::Outcome;
 use crate::settings;
 use crate::sql::Parsed;
-use crate::sql::reader::{Reader, parts};
+use crate::sql::reader::Reader;
 use async_trait::async_trait;
 use sqlparser::tokenizer::Token;
 
@@ -28,7 +28,7 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
         "time_zone".to_owned()
     } else {
         let _ = reader.word("SESSION") || reader.word("LOCAL");
-        let key = parts(&reader.name()?).join(".");
+        let key = reader.name()?.parts().to_vec().join(".");
         if !reader.mark(&Token::Eq) && !reader.word("TO") {
             return reader.unexpected("= or TO");
         }
@@ -53,7 +53,8 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 pub(super) fn parse_reset(reader: &mut Reader<'_>) -> Result<Parsed> {
     reader.expect("RESET")?;
-    let key = if reader.word("ALL") { String::new() } else { parts(&reader.name()?).join(".") };
+    let key =
+        if reader.word("ALL") { String::new() } else { reader.name()?.parts().to_vec().join(".") };
     if !key.is_empty() && !is_schema(&key) {
         settings::find(&key)?;
     }

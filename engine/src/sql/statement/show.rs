@@ -12,11 +12,11 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::settings;
 use crate::sql::Parsed;
-use crate::sql::reader::{Reader, parts};
+use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use pareto_catalog::{ConstraintKind, Storage, Table};
-use sqlparser::ast::ObjectName;
 use std::fmt::Write;
 
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
@@ -31,7 +31,9 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     }
     if reader.word("SCHEMAS") || reader.word("DATABASES") {
         let like = like(reader, "schema_name")?;
-        return rewritten(&format!("SELECT schema_name FROM information_schema.schemata WHERE true{like} ORDER BY schema_name"));
+        return rewritten(&format!(
+            "SELECT schema_name FROM information_schema.schemata WHERE true{like} ORDER BY schema_name"
+        ));
     }
     if reader.word("COLUMNS") || reader.word("FIELDS") {
         return columns(reader);
@@ -47,7 +49,9 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
         return rewritten("SELECT * FROM system.jobs ORDER BY started_at");
     }
     if reader.word("SEGMENTS") {
-        return rewritten("SELECT segment_name, members, refreshed_at FROM system.segments ORDER BY segment_name");
+        return rewritten(
+            "SELECT segment_name, members, refreshed_at FROM system.segments ORDER BY segment_name",
+        );
     }
     if reader.word("CREATE TABLE") || reader.word("CREATE VIEW") {
         return own(ShowCreate(reader.name()?));
@@ -55,7 +59,11 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     if reader.word("ALL") {
         return rewritten("SELECT name, value, description FROM system.settings ORDER BY name");
     }
-    let key = if reader.word("TIME ZONE") { "time_zone".to_owned() } else { parts(&reader.name()?).join(".") };
+    let key = if reader.word("TIME ZONE") {
+        "time_zone".to_owned()
+    } else {
+        reader.name()?.parts().to_vec().join(".")
+    };
     let key = match key.as_str() {
         "schema" | "search_path" => "schema",
         _ => match settings::find(&key) {
@@ -79,7 +87,12 @@ fn what(key: &str) -> Option<EngineError> {
 
 fn relations(reader: &mut Reader<'_>, condition: &str) -> Result<String> {
     let schema = match reader.word("FROM") || reader.word("IN") {
-        true => format!("table_schema = {}", literal(&parts(&reader.name()?).pop().unwrap_or_default())),
+        true => {
+            format!(
+                "table_schema = {}",
+                literal(&reader.name()?.parts().to_vec().pop().unwrap_or_default())
+            )
+        }
         false => "table_schema NOT IN ('information_schema', 'system')".to_owned(),
     };
     let like = like(reader, "table_name")?;
@@ -110,7 +123,7 @@ fn columns(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 /// `SHOW CREATE TABLE t`: a statement that makes the same table.
 #[derive(Debug)]
-struct ShowCreate(ObjectName);
+struct ShowCreate(Written);
 
 const SHAPE: Shape = &[("name", Kind::Text), ("statement", Kind::Text)];
 
@@ -133,10 +146,13 @@ impl Own for ShowCreate {
 }
 
 fn create(table: &Table) -> String {
-    let list = |columns: &[String]| columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
+    let list = |columns: &[String]| {
+        columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ")
+    };
     let mut lines: Vec<String> = Vec::new();
     for column in &table.columns {
-        let mut line = format!("{} {}", quote(&column.name), super::create_table::sql_type(&column.data_type));
+        let mut line =
+            format!("{} {}", quote(&column.name), super::create_table::sql_type(&column.data_type));
         if !column.nullable {
             line.push_str(" NOT NULL");
         }
@@ -150,13 +166,24 @@ fn create(table: &Table) -> String {
             ConstraintKind::PrimaryKey => format!("PRIMARY KEY ({})", list(&constraint.columns)),
             ConstraintKind::Unique => format!("UNIQUE ({})", list(&constraint.columns)),
             ConstraintKind::ForeignKey { table, columns } => {
-                format!("FOREIGN KEY ({}) REFERENCES {} ({})", list(&constraint.columns), short(table), list(columns))
+                format!(
+                    "FOREIGN KEY ({}) REFERENCES {} ({})",
+                    list(&constraint.columns),
+                    short(table),
+                    list(columns)
+                )
             }
         };
-        lines.push(format!("CONSTRAINT {} {kind} NOT ENFORCED{}", quote(&constraint.name), if constraint.rely { " RELY" } else { "" }));
+        lines.push(format!(
+            "CONSTRAINT {} {kind} NOT ENFORCED{}",
+            quote(&constraint.name),
+            if constraint.rely { " RELY" } else { "" }
+        ));
     }
     let mut sql = match &table.storage {
-        Storage::Delta { .. } => format!("CREATE TABLE {} (\n  {}\n)", short(&table.name), lines.join(",\n  ")),
+        Storage::Delta { .. } => {
+            format!("CREATE TABLE {} (\n  {}\n)", short(&table.name), lines.join(",\n  "))
+        }
         Storage::Files { format, url, .. } => format!(
             "CREATE EXTERNAL TABLE {} (\n  {}\n) STORED AS {} LOCATION {}",
             short(&table.name),
@@ -170,12 +197,21 @@ fn create(table: &Table) -> String {
         let _ = write!(sql, " PARTITIONED BY ({})", terms.join(", "));
     }
     if !table.order.is_empty() {
-        let terms: Vec<String> =
-            table.order.iter().map(|term| format!("{}{}", quote(&term.column), if term.descending { " DESC" } else { "" })).collect();
+        let terms: Vec<String> = table
+            .order
+            .iter()
+            .map(|term| {
+                format!("{}{}", quote(&term.column), if term.descending { " DESC" } else { "" })
+            })
+            .collect();
         let _ = write!(sql, " ORDER BY ({})", terms.join(", "));
     }
     if !table.options.is_empty() {
-        let options: Vec<String> = table.options.iter().map(|(key, value)| format!("{key} = {}", literal(value))).collect();
+        let options: Vec<String> = table
+            .options
+            .iter()
+            .map(|(key, value)| format!("{key} = {}", literal(value)))
+            .collect();
         let _ = write!(sql, " WITH ({})", options.join(", "));
     }
     sql

@@ -4,17 +4,17 @@
 //!
 //! Example: `TRUNCATE staging.sales`.
 
-use super::{own, Own};
+use super::{Own, own};
 use crate::context::{StatementContext, full};
 use crate::error::Result;
 use crate::session::{Outcome, run_plan};
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use async_trait::async_trait;
-use sqlparser::ast::ObjectName;
 
 #[derive(Debug)]
-struct TruncateTable(ObjectName);
+struct TruncateTable(Written);
 
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     reader.expect("TRUNCATE")?;

@@ -9,7 +9,7 @@ use crate::context::StatementContext;
 use crate::error::Result;
 use crate::session::Outcome;
 use crate::sql::Parsed;
-use crate::sql::reader::{Reader, parts};
+use crate::sql::reader::Reader;
 use crate::{information_schema, system};
 use async_trait::async_trait;
 
@@ -19,7 +19,7 @@ struct UseSchema(String);
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     reader.expect("USE")?;
     reader.word("SCHEMA");
-    let name = parts(&reader.name()?).pop().unwrap_or_default();
+    let name = reader.name()?.parts().to_vec().pop().unwrap_or_default();
     own(UseSchema(name))
 }
 
@@ -33,7 +33,9 @@ impl Own for UseSchema {
 
 /// Makes a schema the current one.
 pub(super) fn enter(context: &StatementContext, name: &str) -> Result<()> {
-    let described = [information_schema::NAME, system::NAME].into_iter().find(|own| own.eq_ignore_ascii_case(name));
+    let described = [information_schema::NAME, system::NAME]
+        .into_iter()
+        .find(|own| own.eq_ignore_ascii_case(name));
     let name = match described {
         Some(name) => name,
         None => context.catalog.schema(name)?.name.as_str(),

@@ -12,13 +12,13 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use sqlparser::ast::ObjectName;
 
 #[derive(Debug)]
 struct VacuumTable {
-    table: ObjectName,
+    table: Written,
     retain_hours: Option<u32>,
     dry_run: bool,
 }
@@ -32,7 +32,10 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     let retain_hours = if reader.word("RETAIN") {
         let hours = reader.number()?;
         reader.expect("HOURS")?;
-        Some(u32::try_from(hours).map_err(|_| EngineError::invalid(format!("RETAIN {hours} HOURS is too long")))?)
+        Some(
+            u32::try_from(hours)
+                .map_err(|_| EngineError::invalid(format!("RETAIN {hours} HOURS is too long")))?,
+        )
     } else {
         None
     };
@@ -48,7 +51,8 @@ impl Own for VacuumTable {
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let name = context.table(&self.table)?.name.clone();
-        let vacuumed = context.table_version(&name).await?.vacuum(self.retain_hours, self.dry_run).await?;
+        let vacuumed =
+            context.table_version(&name).await?.vacuum(self.retain_hours, self.dry_run).await?;
         let action = if vacuumed.dry_run { "would remove" } else { "removed" };
         let mut answer = Answer::new(SHAPE);
         for path in vacuumed.files {

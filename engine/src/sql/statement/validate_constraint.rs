@@ -14,16 +14,16 @@ use crate::error::{EngineError, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
+use crate::sql::tree::Written;
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use async_trait::async_trait;
 use pareto_catalog::{Constraint, ConstraintKind, Storage, Table, Validation};
-use sqlparser::ast::ObjectName;
 
 #[derive(Debug)]
 struct ValidateConstraint {
     name: String,
-    table: ObjectName,
+    table: Written,
 }
 
 const SHAPE: Shape = &[
@@ -48,27 +48,45 @@ impl Own for ValidateConstraint {
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let table = context.table(&self.table)?;
-        let found = table.constraints.iter().find(|constraint| constraint.name.eq_ignore_ascii_case(&self.name));
+        let found = table
+            .constraints
+            .iter()
+            .find(|constraint| constraint.name.eq_ignore_ascii_case(&self.name));
         let constraint = found.ok_or_else(|| {
-            EngineError::not_found(format!("table \"{}\" has no constraint \"{}\"", table.name, self.name))
-                .with_nearest(&self.name, table.constraints.iter().map(|constraint| constraint.name.as_str()))
+            EngineError::not_found(format!(
+                "table \"{}\" has no constraint \"{}\"",
+                table.name, self.name
+            ))
+            .with_nearest(
+                &self.name,
+                table.constraints.iter().map(|constraint| constraint.name.as_str()),
+            )
         })?;
         let batches = context.rows(&count(table, constraint)).await?;
-        let violations = batches.iter().find(|batch| batch.num_rows() > 0).map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+        let violations = batches
+            .iter()
+            .find(|batch| batch.num_rows() > 0)
+            .map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
         let violations = u64::try_from(violations.unwrap_or_default()).unwrap_or_default();
         let at_version = match table.storage {
             Storage::Delta { .. } => context.table_version(&table.name).await?.version(),
             Storage::Files { .. } => 0,
         };
         edit(context, table, |table| {
-            for known in table.constraints.iter_mut().filter(|known| known.name == constraint.name) {
+            for known in table.constraints.iter_mut().filter(|known| known.name == constraint.name)
+            {
                 known.validated = Some(Validation { at_version, violations });
             }
             Ok(())
         })
         .await?;
         let mut answer = Answer::new(SHAPE);
-        answer.push([text(table.name.to_string()), text(constraint.name.clone()), int(violations), int(at_version)]);
+        answer.push([
+            text(table.name.to_string()),
+            text(constraint.name.clone()),
+            int(violations),
+            int(at_version),
+        ]);
         answer.outcome()
     }
 }
@@ -77,7 +95,9 @@ impl Own for ValidateConstraint {
 fn count(table: &Table, constraint: &Constraint) -> String {
     let from = full(&table.name);
     let columns: Vec<String> = constraint.columns.iter().map(|column| quote(column)).collect();
-    let each = |test: &str, between: &str| columns.iter().map(|column| format!("{column} {test}")).collect::<Vec<_>>().join(between);
+    let each = |test: &str, between: &str| {
+        columns.iter().map(|column| format!("{column} {test}")).collect::<Vec<_>>().join(between)
+    };
     let (complete, broken) = (each("IS NOT NULL", " AND "), each("IS NULL", " OR "));
     let list = columns.join(", ");
     let repeated = format!(
@@ -86,13 +106,25 @@ fn count(table: &Table, constraint: &Constraint) -> String {
     match &constraint.kind {
         ConstraintKind::Unique => format!("SELECT CAST(({repeated}) AS BIGINT)"),
         ConstraintKind::PrimaryKey => {
-            format!("SELECT CAST(({repeated}) + (SELECT count(*) FROM {from} WHERE {broken}) AS BIGINT)")
+            format!(
+                "SELECT CAST(({repeated}) + (SELECT count(*) FROM {from} WHERE {broken}) AS BIGINT)"
+            )
         }
         ConstraintKind::ForeignKey { table: target, columns: referred } => {
-            let pairs = columns.iter().zip(referred).map(|(column, other)| format!("child.{column} = parent.{}", quote(other)));
+            let pairs = columns
+                .iter()
+                .zip(referred)
+                .map(|(column, other)| format!("child.{column} = parent.{}", quote(other)));
             let on = pairs.collect::<Vec<_>>().join(" AND ");
-            let complete = columns.iter().map(|column| format!("child.{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-            format!("SELECT count(*) FROM {from} AS child LEFT ANTI JOIN {} AS parent ON {on} WHERE {complete}", full(target))
+            let complete = columns
+                .iter()
+                .map(|column| format!("child.{column} IS NOT NULL"))
+                .collect::<Vec<_>>()
+                .join(" AND ");
+            format!(
+                "SELECT count(*) FROM {from} AS child LEFT ANTI JOIN {} AS parent ON {on} WHERE {complete}",
+                full(target)
+            )
         }
     }
 }

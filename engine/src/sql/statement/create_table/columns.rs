@@ -42,11 +42,14 @@ pub(crate) fn column(reader: &mut Reader<'_>, keys: &mut Vec<KeyText>) -> Result
             ColumnOption::NotNull => column.nullable = false,
             ColumnOption::Default(expr) => column.default = Some(expr.to_string()),
             ColumnOption::Comment(text) => column.comment = Some(text),
-            option @ (ColumnOption::PrimaryKey(_) | ColumnOption::Unique(_) | ColumnOption::ForeignKey(_)) => {
+            option @ (ColumnOption::PrimaryKey(_)
+            | ColumnOption::Unique(_)
+            | ColumnOption::ForeignKey(_)) => {
                 keys.push(keys::of_column(reader, named, &column.name, &option)?);
             }
             other => {
-                let error = EngineError::invalid(format!("\"{other}\" is not supported on a column"));
+                let error =
+                    EngineError::invalid(format!("\"{other}\" is not supported on a column"));
                 return Err(error.at(place.0, place.1));
             }
         }
@@ -59,10 +62,16 @@ impl ColumnText {
     pub(crate) fn data_type(&self, context: &StatementContext) -> Result<DataType> {
         let nothing = DFSchema::empty();
         let cast = format!("CAST(NULL AS {})", self.data_type);
-        let planned = context.state.create_logical_expr(&cast, &nothing).and_then(|expr| expr.get_type(&nothing));
+        let planned = context
+            .state
+            .create_logical_expr(&cast, &nothing)
+            .and_then(|expr| expr.get_type(&nothing));
         let data_type = planned.map_err(|error| {
             let error = EngineError::from(error);
-            EngineError::invalid(format!("column \"{}\" has an unknown type: {}", self.name, error.message))
+            EngineError::invalid(format!(
+                "column \"{}\" has an unknown type: {}",
+                self.name, error.message
+            ))
         })?;
         Ok(types::storable(&self.name, &data_type)?)
     }
@@ -72,7 +81,10 @@ impl ColumnText {
         if let Some(default) = &self.default {
             context.state.create_logical_expr(default, &DFSchema::empty()).map_err(|error| {
                 let error = EngineError::from(error);
-                EngineError::invalid(format!("the default of column \"{}\" is not usable: {}", self.name, error.message))
+                EngineError::invalid(format!(
+                    "the default of column \"{}\" is not usable: {}",
+                    self.name, error.message
+                ))
             })?;
         }
         Ok(Column {
@@ -87,20 +99,31 @@ impl ColumnText {
 
 /// The columns that a query's result is stored as.
 pub(crate) fn of_plan(plan: &LogicalPlan) -> Result<Vec<Column>> {
-    let column = |name: &String, data_type| Ok(Column::new(name.clone(), types::storable(name, data_type)?));
+    let column =
+        |name: &String, data_type| Ok(Column::new(name.clone(), types::storable(name, data_type)?));
     plan.schema().fields().iter().map(|field| column(field.name(), field.data_type())).collect()
 }
 
 /// Two columns whose names differ in case only could never be told apart without quotes.
 pub(crate) fn refuse_twins(columns: &[Column]) -> Result<()> {
     if columns.len() > COLUMNS_LIMIT {
-        return Err(EngineError::invalid(format!("a table has at most {COLUMNS_LIMIT} columns, not {}", columns.len())));
+        return Err(EngineError::invalid(format!(
+            "a table has at most {COLUMNS_LIMIT} columns, not {}",
+            columns.len()
+        )));
     }
     let mut seen = std::collections::HashMap::new();
     for column in columns {
         if let Some(other) = seen.insert(column.name.to_lowercase(), &column.name) {
-            return Err(EngineError::invalid(format!("column \"{}\" is declared twice", column.name))
-                .with_hint(if *other == column.name { "names must differ".to_owned() } else { format!("\"{other}\" differs from it in case only") }));
+            return Err(EngineError::invalid(format!(
+                "column \"{}\" is declared twice",
+                column.name
+            ))
+            .with_hint(if *other == column.name {
+                "names must differ".to_owned()
+            } else {
+                format!("\"{other}\" differs from it in case only")
+            }));
         }
     }
     Ok(())

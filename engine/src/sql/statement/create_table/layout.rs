@@ -25,7 +25,11 @@ pub(super) fn partition(reader: &mut Reader<'_>) -> Result<Partition> {
     let expr = reader.parser().parse_expr()?;
     let term = match &expr {
         Expr::Identifier(ident) => Some(PartitionTerm::Column { column: normalize(ident) }),
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("date_trunc") => truncated(&function.args),
+        Expr::Function(function)
+            if function.name.to_string().eq_ignore_ascii_case("date_trunc") =>
+        {
+            truncated(&function.args)
+        }
         _ => None,
     };
     term.map(Partition).ok_or_else(|| {
@@ -38,7 +42,10 @@ pub(super) fn partition(reader: &mut Reader<'_>) -> Result<Partition> {
 fn truncated(arguments: &FunctionArguments) -> Option<PartitionTerm> {
     let FunctionArguments::List(list) = arguments else { return None };
     let [
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(unit), .. }))),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(unit),
+            ..
+        }))),
         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(column))),
     ] = list.args.as_slice()
     else {
@@ -51,7 +58,11 @@ pub(super) fn sort(reader: &mut Reader<'_>) -> Result<Sort> {
     let place = reader.place();
     let term = reader.parser().parse_order_by_expr()?;
     let Expr::Identifier(column) = &term.expr else {
-        return Err(EngineError::invalid(format!("a table is ordered by columns, not by \"{}\"", term.expr)).at(place.0, place.1));
+        return Err(EngineError::invalid(format!(
+            "a table is ordered by columns, not by \"{}\"",
+            term.expr
+        ))
+        .at(place.0, place.1));
     };
     let descending = term.options.asc == Some(false);
     // As in queries: NULLs count as the largest value.
@@ -68,17 +79,25 @@ impl Partition {
     /// The term with the column as the table spells it.
     pub(super) fn resolve(&self, table: &Table) -> Result<PartitionTerm> {
         match &self.0 {
-            PartitionTerm::Column { column } => Ok(PartitionTerm::Column { column: one(table, column)? }),
+            PartitionTerm::Column { column } => {
+                Ok(PartitionTerm::Column { column: one(table, column)? })
+            }
             PartitionTerm::DateTrunc { unit, column } => {
                 if !PartitionTerm::UNITS.contains(&unit.as_str()) {
-                    return Err(EngineError::invalid(format!("\"{unit}\" is not a unit that partitions are made by"))
-                        .with_hint(format!("use one of {}", PartitionTerm::UNITS.join(", "))));
+                    return Err(EngineError::invalid(format!(
+                        "\"{unit}\" is not a unit that partitions are made by"
+                    ))
+                    .with_hint(format!("use one of {}", PartitionTerm::UNITS.join(", "))));
                 }
                 let column = one(table, column)?;
                 let data_type = table.column(&column).map(|column| column.data_type.clone());
                 match data_type {
-                    Some(DataType::Date32 | DataType::Timestamp(_, _)) => Ok(PartitionTerm::DateTrunc { unit: unit.clone(), column }),
-                    _ => Err(EngineError::invalid(format!("date_trunc partitions by a DATE or TIMESTAMP; column \"{column}\" is neither"))),
+                    Some(DataType::Date32 | DataType::Timestamp(_, _)) => {
+                        Ok(PartitionTerm::DateTrunc { unit: unit.clone(), column })
+                    }
+                    _ => Err(EngineError::invalid(format!(
+                        "date_trunc partitions by a DATE or TIMESTAMP; column \"{column}\" is neither"
+                    ))),
                 }
             }
         }

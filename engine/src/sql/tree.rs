@@ -1,0 +1,99 @@
+//! A syntax tree that may wait.
+//!
+//! The parser's tree is made of six hundred types that contain each other. Wherever an async function holds a part of it
+//! while it waits, the compiler proves anew that all of them may move between threads, which takes minutes. Here the
+//! tree is behind one pointer whose promise is made once. It can only be looked at between waits.
+//!
+//! Example: `Tree::of_query(query)`; `tree.statement()?`; `tree.into_statement()?`.
+
+use crate::error::{EngineError, Result};
+use datafusion::sql::parser::Statement as SqlStatement;
+use sqlparser::ast::{ObjectName, ObjectNamePart, Query, Statement};
+use std::any::Any;
+use std::fmt;
+
+/// A statement's tree.
+pub(crate) struct Tree(Box<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.statement() {
+            Ok(statement) => write!(f, "{statement}"),
+            Err(_) => f.write_str("a tree"),
+        }
+    }
+}
+
+impl Tree {
+    /// A statement as a tree.
+    pub(crate) fn new(statement: SqlStatement) -> Self {
+        Self(Box::new(statement))
+    }
+
+    /// A query as a tree.
+    pub(crate) fn of_query(query: Box<Query>) -> Self {
+        Self::new(SqlStatement::Statement(Box::new(Statement::Query(query))))
+    }
+
+    /// The statement.
+    pub(crate) fn statement(&self) -> Result<&SqlStatement> {
+        self.0.downcast_ref().ok_or_else(misplaced)
+    }
+
+    /// The statement, to be changed.
+    pub(crate) fn statement_mut(&mut self) -> Result<&mut SqlStatement> {
+        self.0.downcast_mut().ok_or_else(misplaced)
+    }
+
+    /// The statement itself.
+    pub(crate) fn into_statement(self) -> Result<SqlStatement> {
+        self.0.downcast().map(|statement| *statement).map_err(|_| misplaced())
+    }
+
+    /// Another tree of the same statement.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        Ok(Self::new(self.statement()?.clone()))
+    }
+
+    /// The query, when the statement is one.
+    pub(crate) fn query(&self) -> Result<&Query> {
+        match self.statement()? {
+            SqlStatement::Statement(statement) => match statement.as_ref() {
+                Statement::Query(query) => Ok(query),
+                _ => Err(EngineError::invalid("expected a query")),
+            },
+            _ => Err(EngineError::invalid("expected a query")),
+        }
+    }
+}
+
+fn misplaced() -> EngineError {
+    EngineError::internal("a tree that holds no statement")
+}
+
+/// A name as it was written, in parts; the parser's own may hold function calls and with them the whole tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written(Vec<String>);
+
+impl Written {
+    /// The parts, as the planner reads them.
+    pub(crate) fn parts(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl From<&ObjectName> for Written {
+    fn from(name: &ObjectName) -> Self {
+        let part = |part: &ObjectNamePart| match part {
+            ObjectNamePart::Identifier(ident) => super::reader::normalize(ident),
+            ObjectNamePart::Function(function) => super::reader::normalize(&function.name),
+        };
+        Self(name.0.iter().map(part).collect())
+    }
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
