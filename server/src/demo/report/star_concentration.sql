@@ -4,16 +4,16 @@ WITH customer_value AS (
     FROM sales
     GROUP BY customer_id
 ),
-cumulated AS (
-    SELECT sales,
-           sum(sales) OVER (ORDER BY sales DESC ROWS UNBOUNDED PRECEDING) - sales AS sales_before,
-           sum(sales) OVER ()                                                     AS total
+measured AS (
+    SELECT count(*)                      AS buyers,
+           pareto_share(sales, 0.2)      AS share_of_best,
+           pareto_customers(sales, 0.8)  AS for_most,
+           gini(sales, neg => 'zero')    AS gini
     FROM customer_value
 )
-SELECT count(*)                                                                   AS buyers,
-       CAST(100 * pareto_share(sales, 0.2) AS DECIMAL(6, 2))                      AS "best 20 % bring %",
-       count(*) FILTER (WHERE sales_before < 0.8 * total)                         AS "buyers for 80 %",
-       CAST(100.0 * count(*) FILTER (WHERE sales_before < 0.8 * total) / count(*)
-            AS DECIMAL(6, 2))                                                     AS "that is %",
-       round(gini(sales, neg => 'zero'), 4)                                       AS gini
-FROM cumulated;
+SELECT buyers,
+       CAST(100 * share_of_best     AS DECIMAL(6, 2))  AS "best 20 % bring %",
+       for_most['n']                                   AS "buyers for 80 %",
+       CAST(100 * for_most['frac']  AS DECIMAL(6, 2))  AS "that is %",
+       round(gini, 4)                                  AS gini
+FROM measured;

@@ -5,7 +5,7 @@ WITH first_purchase AS (
     WHERE NOT is_return
     GROUP BY customer_id
 )
-SELECT date_trunc('month', s.sold_on)                                           AS month,
+SELECT CAST(date_trunc('month', s.sold_on) AS DATE)                             AS month,
        count(DISTINCT s.customer_id)                                            AS active,
        count(DISTINCT s.customer_id)
            FILTER (WHERE f.first_month = date_trunc('month', s.sold_on))        AS new,

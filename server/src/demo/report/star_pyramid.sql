@@ -1,33 +1,20 @@
 -- The customer pyramid: what the best 1 %, the next 4 %, the next 15 % and the others bring
 WITH customer_value AS (
-    SELECT customer_id,
-           sum(net_amount) AS sales,
-           sum(profit)     AS profit
-    FROM sales
-    GROUP BY customer_id
-),
-placed AS (
-    SELECT c.customer_id, v.sales, v.profit,
-           cume_dist() OVER (ORDER BY v.sales DESC) AS place
-    FROM customer AS c
-    JOIN customer_value AS v ON v.customer_id = c.customer_id
-    UNION ALL
-    SELECT c.customer_id, 0, 0, NULL
-    FROM customer AS c
-    LEFT ANTI JOIN customer_value AS v ON v.customer_id = c.customer_id
+    SELECT customer.customer_id,
+           count(DISTINCT sales.order_id)     AS orders,
+           coalesce(sum(sales.net_amount), 0) AS sales,
+           coalesce(sum(sales.profit), 0)     AS profit
+    FROM customer
+    LEFT JOIN sales ON sales.customer_id = customer.customer_id
+    GROUP BY customer.customer_id
 ),
 tiered AS (
-    SELECT sales, profit,
-           CASE WHEN place IS NULL  THEN '5 inactive'
-                WHEN place <= 0.01  THEN '1 top       1 %'
-                WHEN place <= 0.05  THEN '2 big       4 %'
-                WHEN place <= 0.20  THEN '3 medium   15 %'
-                ELSE                     '4 small    80 %'
-           END AS tier
-    FROM placed
+    SELECT value_tier(sales, orders => orders) OVER () AS tier, sales, profit
+    FROM customer_value
 )
 SELECT tier,
        count(*)                                                               AS customers,
+       CAST(100.0 * count(*)    / sum(count(*))    OVER () AS DECIMAL(6, 2))  AS "customers %",
        CAST(sum(sales)  AS DECIMAL(14, 2))                                    AS sales,
        CAST(100.0 * sum(sales)  / sum(sum(sales))  OVER () AS DECIMAL(6, 2))  AS "sales %",
        CAST(sum(profit) AS DECIMAL(14, 2))                                    AS profit,
@@ -35,4 +22,4 @@ SELECT tier,
        CAST(avg(sales)  AS DECIMAL(14, 2))                                    AS "sales per customer"
 FROM tiered
 GROUP BY tier
-ORDER BY tier;
+ORDER BY avg(sales) DESC, tier;
