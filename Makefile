@@ -65,7 +65,7 @@ clients: python
 ## make bench        the benches, side by side with peers; BENCH="arguments for them"
 bench: python
 	cargo build --release --workspace --bins
-	$(CARGO_TARGET_DIR)/release/pareto-benches $(BENCH)
+	PARETO_PYTHON=$(VENV)/bin/python $(CARGO_TARGET_DIR)/release/pareto-benches $(BENCH)
 
 ## make deny         licences, advisories and banned crates (needs cargo-deny)
 deny:

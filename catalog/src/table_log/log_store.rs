@@ -34,8 +34,9 @@ struct KnowsItsOwnCommits {
 
 #[async_trait]
 impl LogStore for KnowsItsOwnCommits {
+    /// The library decides by this name how commits are handed over: whole, for stores with put-if-absent.
     fn name(&self) -> String {
-        "Pareto".to_owned()
+        self.inner.name()
     }
 
     async fn read_commit_entry(&self, version: Version) -> DeltaResult<Option<Bytes>> {
