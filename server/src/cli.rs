@@ -41,10 +41,27 @@ use settings::Settings;
 
 /// What the process does with its arguments: everything.
 pub fn main() -> ExitCode {
-    match run(std::env::args_os().collect()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(&error),
+    std::panic::set_hook(Box::new(defect));
+    match std::panic::catch_unwind(|| run(std::env::args_os().collect())) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => report(&error),
+        // The hook has told the user.
+        Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Tells of a defect of ours in the form of every other error; where it happened, for the report.
+fn defect(panic: &std::panic::PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("no reason was given");
+    let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
+    // Standard error may be closed; there is nobody left to tell then.
+    let _ = writeln!(
+        std::io::stderr(),
+        "error: a defect of Pareto: {what}{}\n  hint: please report it with the statement; \
+         PARETO_LOG=debug tells more",
+        place.unwrap_or_default()
+    );
+    tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
 }
 
 /// Parses, settles, starts a runtime and hands over to the command.
@@ -87,7 +104,7 @@ fn sql(runtime: &Runtime, settings: &Settings) -> Result<()> {
 
 /// Log lines go to standard error; `PARETO_LOG=info` or `PARETO_LOG=pareto_engine=debug` asks for more than warnings.
 fn start_logging() {
-    let filter = EnvFilter::try_from_env("PARETO_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("PARETO_LOG").unwrap_or_else(|_| EnvFilter::new("warn,deltalake_core=off,buoyant_kernel=off,delta_kernel=off"));
     let colours = std::io::stderr().is_terminal();
     // A second subscriber in one process (a test) is refused; the first keeps working.
     let _ = tracing_subscriber::fmt()

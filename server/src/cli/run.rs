@@ -137,8 +137,8 @@ impl Fetching {
         match (&mut self.0).await {
             Ok(outcome) => Ok(outcome?),
             Err(_) => Err(CliError::failed(
-                "the statement ended by a defect of Pareto, not of yours",
-                "please report it with the statement and what stands above",
+                "the statement was given up because of the defect above",
+                "look at what it changed before you run it again",
             )),
         }
     }

@@ -23,4 +23,4 @@ SELECT segment(r, f, m)                                                       AS
        CAST(100.0 * sum(sales) / sum(sum(sales)) OVER () AS DECIMAL(6, 2))    AS "sales %"
 FROM scored
 GROUP BY segment(r, f, m)
-ORDER BY sum(sales) DESC;
+ORDER BY sales DESC, segment;

@@ -29,4 +29,4 @@ SELECT segment(r, f, m)                                                       AS
        CAST(100.0 * sum(profit) / sum(sum(profit)) OVER () AS DECIMAL(6, 2))  AS "profit %"
 FROM scored CROSS JOIN as_of
 GROUP BY segment(r, f, m)
-ORDER BY sum(sales) DESC;
+ORDER BY sales DESC, segment;

@@ -32,5 +32,5 @@ SELECT CASE WHEN grouping(segment) = 1 THEN '(all)' ELSE segment END          AS
        CAST(100.0 * sum(profit) / sum(net_amount) AS DECIMAL(6, 2))           AS "margin %"
 FROM facts
 GROUP BY CUBE (segment, region, channel)
-ORDER BY sum(net_amount) DESC, segment, region, channel
+ORDER BY sales DESC, segment, region, channel
 LIMIT 30;

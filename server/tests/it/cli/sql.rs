@@ -43,7 +43,7 @@ fn stops_at_the_first_error() {
     assert_eq!((ran.code, ran.out.as_str()), (1, "a\n1\n"));
     assert!(ran.err.starts_with("error: "), "{}", ran.err);
     assert!(ran.err.contains("nothing_here"), "{}", ran.err);
-    assert!(ran.err.contains("at line 1, column 24"), "{}", ran.err);
+    assert!(ran.err.contains("at line 1, column 23"), "{}", ran.err);
     assert!(ran.err.contains('^'), "{}", ran.err);
     assert!(ran.err.ends_with("in statement 2\n"), "{}", ran.err);
 }
