@@ -217,7 +217,10 @@ impl Setting {
 
     /// The value in effect, the way it is kept.
     pub(crate) fn value(&self, options: &ConfigOptions) -> String {
-        let entry = options.entries().into_iter().find(|entry| entry.key == self.key);
+        // Our own entries are listed without their prefix.
+        let own = self.key.strip_prefix("pareto.").unwrap_or(self.key);
+        let entry =
+            options.entries().into_iter().find(|entry| entry.key == self.key || entry.key == own);
         let value = entry.and_then(|entry| entry.value).unwrap_or_default();
         match (self.takes, value.as_str()) {
             (Takes::Switch, "true") => "on".to_owned(),

@@ -1,7 +1,8 @@
 //! Runs the specifications in `testdata/slt`: SQL and the answers it must give.
 //!
-//! Each file gets a warehouse of its own in memory, and one session. Files named `cdnow_*` find the CDNOW purchases in
-//! the table `cdnow`; `${TESTDATA}` is the folder of the test data and `${TMP}` an empty directory of the file's own.
+//! Each file gets a warehouse of its own in a temporary directory, and one session. Files that read
+//! `FROM cdnow` find the CDNOW purchases in that table; `${TESTDATA}` is the folder of the test data and
+//! `${TMP}` an empty directory of the file's own.
 //! Values are shown one space apart; NULL is `NULL` and the empty text `(empty)`.
 //!
 //! ```text
@@ -18,6 +19,7 @@ use futures::TryStreamExt;
 use pareto_engine::{Engine, EngineError, EngineOptions, Outcome, Session};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,11 +79,12 @@ fn shown(batch: &RecordBatch) -> Result<Vec<Vec<String>>, EngineError> {
 
 /// A fresh warehouse, with what the file expects in it.
 async fn connect(file: PathBuf, temporary: PathBuf) -> Result<Database, EngineError> {
-    let warehouse = format!("memory://{}", uuid::Uuid::new_v4().simple());
+    let warehouse = temporary.join("warehouse").display().to_string();
     let options = EngineOptions { warehouse, threads: Some(2), ..EngineOptions::default() };
     let session = Engine::open(options).await?.session();
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if name.starts_with("cdnow_") {
+    let text =
+        std::fs::read_to_string(&file).map_err(|error| EngineError::invalid(error.to_string()))?;
+    if text.contains("FROM cdnow") {
         let purchases = temporary.join("cdnow.parquet");
         std::fs::write(&purchases, pareto_testdata::cdnow::parquet())
             .map_err(|error| EngineError::invalid(error.to_string()))?;
@@ -142,7 +145,11 @@ fn main() -> Result<ExitCode, Failure> {
     let mut failed = 0;
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file).display().to_string();
-        match runtime.block_on(Box::pin(run(file, complete))) {
+        // A panic is a failure of its file, not of the run.
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(Box::pin(run(file, complete)))
+        }));
+        match outcome.unwrap_or_else(|_| Err("it panicked".into())) {
             Ok(()) => println!("ok      {name}"),
             Err(error) => {
                 failed += 1;

@@ -5,6 +5,7 @@
 //! | `sales VERSION AS OF 3` | the relation `"sales VERSION AS OF 3"`, with the alias `sales` |
 //! | `read_csv('x.csv')` | a relation of that name, whose files are opened here because planning may not wait |
 //! | `in_segment(customer_id, 'best')` | `customer_id IN (SELECT .. FROM` the segment's members`)` |
+//! | `decile(x, ties => 'split')` | the same call with every argument in its place |
 //! | `CustomerID` over a file whose column is `"CustomerID"` | the quoted name, where only one column can be meant |
 //!
 //! It changes names, never meaning: what it does not recognise it leaves alone.
@@ -55,6 +56,8 @@ fn rewritten(
     tree: &mut Tree,
     relations: &Relations,
 ) -> Result<Vec<(String, crate::relations::FileSource)>> {
+    // Named arguments and left-out ones become positions, as the planner wants them.
+    pareto_udfs::normalize_statement(tree.statement_mut()?)?;
     let mut rewrite = Rewrite { relations, files: Vec::new() };
     visit(tree.statement_mut()?, &mut rewrite)?;
     Ok(rewrite.files)

@@ -63,6 +63,7 @@ const STATEMENTS: &[(&str, Parse)] = &[
     ("REFRESH|ALTER|VERIFY|DROP MATERIALIZED", later::parse),
     ("EXPLAIN REWRITE", later::parse),
     ("ADVISE", later::parse),
+    ("BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT", later::parse),
     // What exists.
     ("CREATE SCHEMA", create_schema::parse),
     ("CREATE DATABASE", later::parse),
