@@ -17,6 +17,7 @@ pub(crate) mod action;
 pub(crate) mod bulk_insert;
 pub(crate) mod cancel;
 pub(crate) mod command;
+pub(crate) mod compute;
 pub(crate) mod connection;
 pub(crate) mod handshake;
 pub(crate) mod ingest;
@@ -49,6 +50,7 @@ use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::command::{Fetch, Put, Query};
+use self::compute::Compute;
 use self::prepared::PreparedStatement;
 use self::sessions::{Caller, Sessions};
 use self::statement::Ticketed;
@@ -69,6 +71,8 @@ pub(crate) struct FlightSql {
     pub(crate) tickets: Arc<Shelf<Arc<Ticketed>>>,
     /// Results that are being sent.
     pub(crate) running: Arc<AtomicU64>,
+    /// Where statements are planned and run, apart from the threads that serve the wire.
+    pub(crate) compute: Compute,
 }
 
 /// How busy the front is.
@@ -81,12 +85,13 @@ pub(crate) struct Counters {
 }
 
 impl FlightSql {
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, compute: Compute) -> Self {
         Self {
             sessions: Arc::new(Sessions::new(engine)),
             prepared: Arc::new(Shelf::new("prepared statement", MAX_PREPARED, PREPARED_IDLE)),
             tickets: Arc::new(Shelf::new("ticket", MAX_TICKETS, TICKET_IDLE)),
             running: Arc::default(),
+            compute,
         }
     }
 
@@ -206,8 +211,9 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let caller = self.sessions.caller(&request)?;
-        self.info(&caller, request.into_inner()).await.map(Response::new)
+        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let work = async move { front.info(&caller, request.into_inner()).await };
+        self.compute.run(work).await.map(Response::new)
     }
 
     /// Plans are made in one step, so every poll is answered as complete; the rows stream while they are computed.
@@ -215,8 +221,9 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        let caller = self.sessions.caller(&request)?;
-        let info = self.info(&caller, request.into_inner()).await?;
+        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let work = async move { front.info(&caller, request.into_inner()).await };
+        let info = self.compute.run(work).await?;
         let mut poll = PollInfo::new().with_info(info);
         poll.progress = Some(1.0);
         Ok(Response::new(poll))
@@ -226,24 +233,27 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
-        let caller = self.sessions.caller(&request)?;
-        self.schema(&caller, &request.into_inner()).await.map(Response::new)
+        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let work = async move { front.schema(&caller, &request.into_inner()).await };
+        self.compute.run(work).await.map(Response::new)
     }
 
     async fn do_get(
         &self,
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
-        let caller = self.sessions.caller(&request)?;
-        self.fetch(&caller, &request.into_inner()).await.map(Response::new)
+        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let work = async move { front.fetch(&caller, &request.into_inner()).await };
+        self.compute.run(work).await.map(Response::new)
     }
 
     async fn do_put(
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let caller = self.sessions.caller(&request)?;
-        let app_metadata = self.put(&caller, request.into_inner()).await?;
+        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let work = async move { front.put(&caller, request.into_inner()).await };
+        let app_metadata = self.compute.run(work).await?;
         Ok(Response::new(streams::iter([Ok(PutResult { app_metadata })]).boxed()))
     }
 

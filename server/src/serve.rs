@@ -5,19 +5,25 @@
 //!                  known before the first call     closes the listeners, drains for 10 s, then leaves
 //! ```
 //!
+//! The wire has two threads of its own: statements are planned and run on the runtime that calls [`Server::run`], and
+//! however busy that is, a client can always cancel, close or ask for health.
+//!
 //! Binding is its own step so that a caller may ask for port 0 and learn the port before anybody can connect. Every
 //! message, header and window has a bound; a client that sends more is refused and the others do not notice.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use pareto_engine::Engine;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
+use crate::flight_sql::compute::Compute;
 use crate::flight_sql::{FlightSql, connection};
 use crate::http;
 
@@ -30,6 +36,8 @@ const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// A peer that is gone without saying so is noticed after this and half of it.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Threads that only move bytes: encoding happens on the engine's.
+const WIRE_THREADS: usize = 2;
 /// How long running calls may take after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -71,18 +79,15 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     engine: Arc<Engine>,
-    flight: (TcpListener, SocketAddr),
-    http: Option<(TcpListener, SocketAddr)>,
+    flight: (StdListener, SocketAddr),
+    http: Option<(StdListener, SocketAddr)>,
 }
 
 impl Server {
     /// Takes the addresses. Clients that connect from now on wait until [`Self::run`].
     pub async fn bind(engine: Arc<Engine>, options: ServeOptions) -> Result<Self, ServeError> {
-        let flight = listen(options.flight, "flight").await?;
-        let http = match options.http {
-            Some(address) => Some(listen(address, "http").await?),
-            None => None,
-        };
+        let flight = listen(options.flight, "flight")?;
+        let http = options.http.map(|address| listen(address, "http")).transpose()?;
         Ok(Self { engine, flight, http })
     }
 
@@ -98,18 +103,19 @@ impl Server {
 
     /// Serves until `shutdown` is ready and the running calls have ended, or [`DRAIN`] later.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let front = FlightSql::new(self.engine);
+        let front = FlightSql::new(self.engine, Compute::here());
+        let wire = Wire::start()?;
         let stop = watch::Sender::new(false);
         let flight = run_flight(front.clone(), self.flight.0, stopped(&stop));
         let http = run_http(front, self.http.map(|(listener, _)| listener), stopped(&stop));
-        let fronts = async { tokio::try_join!(flight, http).map(|_| ()) };
+        let fronts = wire.spawn(async move { tokio::try_join!(flight, http).map(|_| ()) });
         let deadline = async {
             shutdown.await;
             stop.send_replace(true);
             tokio::time::sleep(DRAIN).await;
         };
         tokio::select! {
-            outcome = fronts => outcome,
+            outcome = fronts => outcome.unwrap_or_else(|source| Err(failed("wire", source))),
             () = deadline => {
                 tracing::warn!(seconds = DRAIN.as_secs(), "calls were still running and are cut off");
                 Ok(())
@@ -127,12 +133,49 @@ pub async fn serve(
     Server::bind(engine, options).await?.run(shutdown).await
 }
 
-async fn listen(
+/// The threads that serve the wire.
+#[derive(Debug)]
+struct Wire(Option<Runtime>);
+
+impl Wire {
+    fn start() -> Result<Self, ServeError> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(WIRE_THREADS).thread_name("pareto-wire").enable_all();
+        builder.build().map(|runtime| Self(Some(runtime))).map_err(|source| failed("wire", source))
+    }
+
+    /// Runs a front there.
+    async fn spawn<T: Send + 'static>(
+        &self,
+        front: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        match &self.0 {
+            Some(runtime) => runtime.spawn(front).await,
+            None => Ok(front.await),
+        }
+    }
+}
+
+impl Drop for Wire {
+    /// A runtime may not be dropped where others wait; what still runs on it is cut off.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn failed(front: &'static str, source: impl std::fmt::Display) -> ServeError {
+    ServeError::Stopped { front, reason: source.to_string() }
+}
+
+fn listen(
     address: SocketAddr,
     flag: &'static str,
-) -> Result<(TcpListener, SocketAddr), ServeError> {
+) -> Result<(StdListener, SocketAddr), ServeError> {
     let refuse = |source| ServeError::Listen { address, flag, source };
-    let listener = TcpListener::bind(address).await.map_err(refuse)?;
+    let listener = StdListener::bind(address).map_err(refuse)?;
+    listener.set_nonblocking(true).map_err(refuse)?;
     let bound = listener.local_addr().map_err(refuse)?;
     Ok((listener, bound))
 }
@@ -148,9 +191,11 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'sta
 
 async fn run_flight(
     front: FlightSql,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
+    listener: StdListener,
+    shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    let listener =
+        TcpListener::from_std(listener).map_err(|source| failed("Flight SQL", source))?;
     let service = FlightServiceServer::new(front)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
@@ -163,18 +208,19 @@ async fn run_flight(
         .add_service(service)
         .serve_with_incoming_shutdown(connection::accept(listener), shutdown)
         .await
-        .map_err(|source| ServeError::Stopped { front: "Flight SQL", reason: source.to_string() })
+        .map_err(|source| failed("Flight SQL", source))
 }
 
 async fn run_http(
     front: FlightSql,
-    listener: Option<TcpListener>,
+    listener: Option<StdListener>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let Some(listener) = listener else { return Ok(()) };
+    let listener = TcpListener::from_std(listener).map_err(|source| failed("HTTP", source))?;
     let routes = http::routes(Arc::new(move || front.counters()));
     axum::serve(listener, routes)
         .with_graceful_shutdown(shutdown)
         .await
-        .map_err(|source| ServeError::Stopped { front: "HTTP", reason: source.to_string() })
+        .map_err(|source| failed("HTTP", source))
 }

@@ -102,7 +102,9 @@ pub(crate) async fn run(
     match action.r#type.as_str() {
         "CreatePreparedStatement" => match decode_any(&action.body, "body")? {
             Command::ActionCreatePreparedStatementRequest(request) => {
-                prepared::create(front, caller, request).await.map(Answer::from)
+                let (own_front, own_caller) = (front.clone(), caller.clone());
+                let work = async move { prepared::create(&own_front, &own_caller, request).await };
+                front.compute.run(work).await.map(Answer::from)
             }
             other => Err(wrong_body(&action, &other)),
         },

@@ -10,6 +10,7 @@
 //! keeps running for nobody. Small batches are gathered only while the engine has more of them ready, so the first
 //! rows of a slow query are not held back.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::compute::panicked;
 use super::wire;
 use crate::status::internal;
 
@@ -76,7 +78,10 @@ pub(crate) fn encode(
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Status::cancelled("error: the query was cancelled")),
-            outcome = pump(rows, announced, &sender) => outcome,
+            // A stream that just ended would look complete, so a panic ends it with a status.
+            outcome = AssertUnwindSafe(pump(rows, announced, &sender)).catch_unwind() => {
+                outcome.unwrap_or_else(|_| Err(panicked()))
+            }
         };
         if let Err(status) = outcome {
             // When the reader is gone there is nobody to tell.
@@ -319,6 +324,18 @@ mod tests {
         cancel.cancel();
         assert_eq!(messages.next().await.unwrap().unwrap_err().code(), Code::Cancelled);
         assert!(messages.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_panic_does_not_look_like_the_end() {
+        let rows = stream::iter([1, 0])
+            .map(|n| if n == 0 { panic!("a defect") } else { Ok(numbers(0..9_000)) });
+        let (messages, _) = start(rows.boxed(), &Cancel::new());
+        let ends: Vec<_> = messages
+            .map(|message| message.map(|_| ()).map_err(|status| status.code()))
+            .collect()
+            .await;
+        assert_eq!(ends, [Ok(()), Ok(()), Err(Code::Internal)]);
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use super::primary_keys::sequence;
 use super::{TextRow, ask, assemble, catalog_passes, text, text_column};
 
 /// Columns 0-3 are the referenced end, 4-7 the referring one, 8 the place in the key, 9 and 10 the names of both keys.
-const KEYS: &str = "SELECT f.table_catalog, f.referenced_table_schema, f.referenced_table_name, f.referenced_column_name, \
+const KEYS: &str = "SELECT f.table_catalog AS pk_catalog, f.referenced_table_schema, f.referenced_table_name, f.referenced_column_name, \
     f.table_catalog, f.table_schema, f.table_name, f.column_name, \
     f.ordinal_position, f.constraint_name, r.unique_constraint_name \
     FROM information_schema.key_column_usage f LEFT JOIN information_schema.referential_constraints r \
