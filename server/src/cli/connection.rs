@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
-use pareto_engine::{Engine, EngineError, Outcome, Progress, Session};
+use pareto_engine::{Engine, EngineError, ErrorKind, Outcome, Progress, Session};
 
-use super::error::Result;
+use super::error::{CliError, Result};
 use super::settings::{Settings, Target};
 use crate::remote::Remote;
 
@@ -35,7 +35,14 @@ impl Connection {
                 let engine = Engine::open(options).await?;
                 Ok(Self::Session(engine.session()))
             }
-            Target::Server(url) => Ok(Self::Server(Remote::connect(url).await?)),
+            Target::Server(url) => match Remote::connect(url).await {
+                Ok(remote) => Ok(Self::Server(remote)),
+                // An address that is none is a mistake in the call.
+                Err(EngineError { kind: ErrorKind::Invalid, message, hint, .. }) => {
+                    Err(CliError::Usage { message, hint })
+                }
+                Err(error) => Err(error.into()),
+            },
         }
     }
 

@@ -45,6 +45,8 @@ const HISTORY_ENTRIES: usize = 10_000;
 /// Opens the prompt and serves it until Ctrl-D or `\q`.
 pub(crate) fn run(runtime: &Runtime, settings: &Settings) -> Result<()> {
     let format = batch::format(settings, std::io::stdout().is_terminal())?;
+    // First the editor, which takes Ctrl-C for itself when it is made; then we, who hand it on to the editor.
+    let editor = editor()?;
     let (interrupt, connection) = runtime.block_on(async {
         let mut interrupt = Interrupt::listen()?;
         tokio::select! {
@@ -64,7 +66,7 @@ pub(crate) fn run(runtime: &Runtime, settings: &Settings) -> Result<()> {
         env!("CARGO_PKG_VERSION"),
         target(settings)
     ));
-    prompt.serve()
+    prompt.serve(editor)
 }
 
 /// What the greeting names.
@@ -96,8 +98,7 @@ enum Next {
 
 impl Prompt<'_> {
     /// Reads and runs until the user leaves.
-    fn serve(&mut self) -> Result<()> {
-        let mut editor = editor()?;
+    fn serve(&mut self, mut editor: Editor<Assistant, DefaultHistory>) -> Result<()> {
         let history = history_path();
         if let Some(path) = &history {
             // The first time there is none; a damaged one is no reason not to start.
@@ -107,7 +108,8 @@ impl Prompt<'_> {
         loop {
             let line = match editor.readline("pareto> ") {
                 Ok(line) => line,
-                Err(ReadlineError::Interrupted) => continue,
+                // Ctrl-C while writing, or while a statement ran that is over.
+                Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
                 Err(ReadlineError::Eof) => return Ok(()),
                 Err(ReadlineError::Io(source)) => {
                     return Err(CliError::io("reading the terminal", source));

@@ -115,6 +115,9 @@ impl Resources {
                     "give a lower one",
                 )
             })?;
+        if self.threads == Some(0) {
+            return Err(CliError::usage("--threads is 0", "give it at least 1, or leave it out"));
+        }
         Ok(EngineOptions {
             memory_limit_bytes,
             spill_dir: self.spill_dir.clone(),

@@ -72,7 +72,7 @@ fn another_file_can_be_named() {
 #[test]
 fn limits_are_read() {
     let ran = run("threads = 0", &[], &["sql", "-c", "SELECT 1"]);
-    assert_eq!(ran.code, 1);
+    assert_eq!(ran.code, 2);
     assert!(ran.err.contains("threads"), "{}", ran.err);
     let ran = run("memory_limit = \"64MB\"\nthreads = 1", &[], &["sql", "-c", "SELECT 1 AS a"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "a\n1\n"), "{}", ran.err);

@@ -122,6 +122,8 @@ fn an_unreachable_server_is_named() {
     let ran = pareto(&dir(), &["sql", "--connect", "grpc://127.0.0.1:1", "-c", "SELECT 1"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.starts_with("error: ") && ran.err.contains("127.0.0.1:1"), "{}", ran.err);
+    let ran = pareto(&dir(), &["sql", "--connect", "nonsense", "-c", "SELECT 1"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
 }
 
 #[test]
