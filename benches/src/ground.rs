@@ -65,7 +65,11 @@ pub(crate) fn run(scale: f64) -> Result<Vec<Figure>, String> {
     figures
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of rows, small and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of rows, small and positive"
+)]
 fn rows_at(scale: f64) -> u64 {
     (LINEORDER_ROWS * scale) as u64
 }
@@ -76,9 +80,13 @@ fn measure(pareto: &Pareto, scale: f64, folder: &std::path::Path) -> Result<Vec<
     pareto.times(&[&format!("COPY ({}) TO '{}'", lineorder(rows_at(scale)), file.display())])?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for run in 0..RUNS.min(3) {
-        let load = format!("CREATE OR REPLACE TABLE lineorder AS SELECT * FROM read_parquet('{}')", file.display());
+        let load = format!(
+            "CREATE OR REPLACE TABLE lineorder AS SELECT * FROM read_parquet('{}')",
+            file.display()
+        );
         ours.extend(pareto.times(&[&load])?);
-        let load = format!("CREATE TABLE lineorder AS SELECT * FROM read_parquet('{}')", file.display());
+        let load =
+            format!("CREATE TABLE lineorder AS SELECT * FROM read_parquet('{}')", file.display());
         theirs.push(duckdb(&folder.join(format!("duck{run}.db")), threads, &load)?);
     }
     let mut figures = vec![Figure {
@@ -91,17 +99,34 @@ fn measure(pareto: &Pareto, scale: f64, folder: &std::path::Path) -> Result<Vec<
     )])?;
     let point = "EXPLAIN SELECT * FROM many WHERE part = 17 AND id = 5017";
     let times = pareto.times(&[point; RUNS + 1])?;
-    figures.push(Figure { what: format!("plan a point query on {FILES} files, first"), seconds: times[0], peer_seconds: None });
-    figures.push(Figure { what: format!("plan a point query on {FILES} files"), seconds: median(times[1..].to_vec()), peer_seconds: None });
+    figures.push(Figure {
+        what: format!("plan a point query on {FILES} files, first"),
+        seconds: times[0],
+        peer_seconds: None,
+    });
+    figures.push(Figure {
+        what: format!("plan a point query on {FILES} files"),
+        seconds: median(times[1..].to_vec()),
+        peer_seconds: None,
+    });
     let mut script = String::new();
     for table in 0..TABLES {
-        let _ = writeln!(script, "CREATE TABLE t{table} (id BIGINT PRIMARY KEY, name VARCHAR, amount DECIMAL(12, 2));");
+        let _ = writeln!(
+            script,
+            "CREATE TABLE t{table} (id BIGINT PRIMARY KEY, name VARCHAR, amount DECIMAL(12, 2));"
+        );
     }
     let statements = folder.join("tables.sql");
     std::fs::write(&statements, script).map_err(|error| error.to_string())?;
     let filled = Pareto { warehouse: folder.join("tables") };
     filled.file(&statements)?;
-    let opened = (0..RUNS).map(|_| filled.whole("SELECT count(*) FROM information_schema.tables")).collect::<Result<Vec<_>, _>>()?;
-    figures.push(Figure { what: format!("open a warehouse of {TABLES} tables, whole process"), seconds: median(opened), peer_seconds: None });
+    let opened = (0..RUNS)
+        .map(|_| filled.whole("SELECT count(*) FROM information_schema.tables"))
+        .collect::<Result<Vec<_>, _>>()?;
+    figures.push(Figure {
+        what: format!("open a warehouse of {TABLES} tables, whole process"),
+        seconds: median(opened),
+        peer_seconds: None,
+    });
     Ok(figures)
 }

@@ -15,7 +15,10 @@ fn program() -> String {
 
 fn output(command: &mut Command) -> Result<(String, String), String> {
     let done = command.output().map_err(|error| format!("{command:?} cannot be run: {error}"))?;
-    let (out, err) = (String::from_utf8_lossy(&done.stdout).into_owned(), String::from_utf8_lossy(&done.stderr).into_owned());
+    let (out, err) = (
+        String::from_utf8_lossy(&done.stdout).into_owned(),
+        String::from_utf8_lossy(&done.stderr).into_owned(),
+    );
     if done.status.success() { Ok((out, err)) } else { Err(format!("{command:?} failed: {err}")) }
 }
 
@@ -35,7 +38,11 @@ impl Pareto {
     /// Runs a file of statements.
     pub(crate) fn file(&self, file: &Path) -> Result<(), String> {
         let mut command = Command::new(program());
-        command.args(["sql", "--format", "csv", "--warehouse"]).arg(&self.warehouse).arg("-f").arg(file);
+        command
+            .args(["sql", "--format", "csv", "--warehouse"])
+            .arg(&self.warehouse)
+            .arg("-f")
+            .arg(file);
         output(&mut command).map(|_| ())
     }
 

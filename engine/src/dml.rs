@@ -25,9 +25,10 @@ use pareto_catalog::{
 use rewrite::Rewrite;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How often a statement is run anew after losing a race that it cannot simply step over.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: u32 = 100;
 
 /// Runs a write and returns how many rows it inserted, changed or removed.
 pub(crate) fn execute<'a>(
@@ -115,10 +116,11 @@ async fn rewrite_rows(
     plan: impl Fn(&Target) -> Result<Rewrite>,
 ) -> Result<u64> {
     let mut table = ctx.table_version(name).await?;
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         let target = Target { reference: reference.clone(), scan: table.rewritable()? };
         match plan(&target)?.run(ctx, &table, &target).await {
             Err(error) if error.kind == ErrorKind::Conflict => {
+                tokio::time::sleep(pause(attempt)).await;
                 table = ctx.engine.warehouse().open_table(table.table(), AsOf::Latest).await?;
             }
             outcome => return outcome,
@@ -128,6 +130,12 @@ async fn rewrite_rows(
         CatalogErrorKind::Conflict,
         format!("table {name} kept changing while the statement ran; nothing was written"),
     )))
+}
+
+/// How long to wait before the next attempt: longer each time, and not the same for two writers that met.
+fn pause(attempt: u32) -> Duration {
+    let spread = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
+    Duration::from_millis(u64::from(attempt.min(20)) * spread / 32)
 }
 
 /// The table a rewrite changes: its scan, and the name the statement's expressions know it by.

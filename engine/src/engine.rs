@@ -135,7 +135,7 @@ impl Engine {
 fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
     let physical = memory::physical_bytes();
     let default = usize::try_from(physical / 100 * MEMORY_PERCENT).unwrap_or(usize::MAX);
-    let limit = options.memory_limit_bytes.unwrap_or(default.max(LEAST_MEMORY_BYTES));
+    let limit = options.memory_limit_bytes.unwrap_or_else(|| default.max(LEAST_MEMORY_BYTES));
     let mode = match &options.spill_dir {
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(|error| {

@@ -61,7 +61,7 @@ fn queries(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
             text(entry.sql),
             text(entry.state.name()),
             Cell::Moment(entry.started_at_ms),
-            int(entry.elapsed_ms.map_or(entry.started.elapsed().as_millis(), u128::from)),
+            int(entry.elapsed_ms.map_or_else(|| entry.started.elapsed().as_millis(), u128::from)),
             int(entry.rows),
             entry.error.into(),
         ]);

@@ -13,10 +13,6 @@ use std::collections::BTreeMap;
 /// One thing in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "entries are few and short-lived; boxing would only obscure the match"
-)]
 pub enum Entry {
     /// A schema.
     Schema(Schema),

@@ -19,8 +19,10 @@ pub enum ConstraintKind {
     /// Every non-NULL value exists as a key of another table.
     ForeignKey {
         /// The referenced table.
+        #[serde(rename = "referenced_table")]
         table: Name,
         /// Its columns, in the order of the referencing ones.
+        #[serde(rename = "referenced_columns")]
         columns: Vec<String>,
     },
 }
@@ -50,4 +52,28 @@ pub struct Constraint {
     /// When it was last checked, and how that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validated: Option<Validation>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_survives_the_document() {
+        let kinds = [
+            ConstraintKind::PrimaryKey,
+            ConstraintKind::Unique,
+            ConstraintKind::ForeignKey {
+                table: Name::new("public", "customer"),
+                columns: vec!["customer_id".to_owned()],
+            },
+        ];
+        for kind in kinds {
+            let validated = Some(Validation { at_version: 3, violations: 0 });
+            let columns = vec!["buyer".to_owned()];
+            let key = Constraint { name: "key".to_owned(), kind, columns, rely: true, validated };
+            let text = serde_json::to_string(&key).unwrap();
+            assert_eq!(serde_json::from_str::<Constraint>(&text).unwrap(), key, "{text}");
+        }
+    }
 }

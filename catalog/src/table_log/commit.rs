@@ -17,6 +17,7 @@ use deltalake_core::kernel::{Action, EagerSnapshot};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use futures::future::BoxFuture;
 use std::collections::HashSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// How often a commit moves on top of other writers before it gives up.
@@ -129,7 +130,7 @@ impl TableVersion {
             for _ in 0..ATTEMPTS {
                 let commit = CommitBuilder::from(properties()).with_actions(actions.clone()).build(
                     Some(&base as &dyn TableReference),
-                    self.log.log.clone(),
+                    Arc::clone(&self.log.log),
                     operation.for_the_log(),
                 );
                 match commit.await.map_err(delta_error) {
@@ -138,7 +139,9 @@ impl TableVersion {
                         base = self.on_top_of_newest(base, &removed, operation).await?;
                     }
                     Err(error) => {
-                        return Err(error.during(format!("committing to table {}", self.table.name)));
+                        return Err(
+                            error.during(format!("committing to table {}", self.table.name))
+                        );
                     }
                 }
             }

@@ -12,6 +12,7 @@ use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake_core::kernel::transaction::CommitProperties;
 use deltalake_core::kernel::{Action, MetadataValue, StructField};
 use deltalake_core::protocol::SaveMode;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Delta keeps statistics of the first 32 columns; wider tables name the columns that are filtered and joined on.
@@ -26,7 +27,7 @@ impl TableLog {
             written.map(Written::into_adds).unwrap_or_default().into_iter().map(Action::Add);
         let properties = CommitProperties::default()
             .with_metadata([("paretoWrite".to_owned(), Uuid::new_v4().to_string().into())]);
-        let mut create = DeltaTable::new(self.log.clone())
+        let mut create = DeltaTable::new(Arc::clone(&self.log))
             .create()
             .with_table_name(table.name.to_string())
             .with_columns(stored_fields(table)?)

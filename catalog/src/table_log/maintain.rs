@@ -11,6 +11,7 @@ use deltalake_core::kernel::transaction::CommitProperties;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One version in a table's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct Vacuumed {
 
 impl TableVersion {
     fn delta(&self) -> DeltaTable {
-        let mut delta = DeltaTable::new(self.log.log.clone());
+        let mut delta = DeltaTable::new(Arc::clone(&self.log.log));
         delta.state = Some(self.delta_state());
         delta
     }

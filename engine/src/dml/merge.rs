@@ -83,7 +83,7 @@ fn change(
     clauses: &[&MergeIntoClause],
 ) -> Result<()> {
     for (rows, clause) in by_clause(rows, clauses)?.into_iter().zip(clauses) {
-        rewrite.changed.push(numbers(rows.clone())?);
+        rewrite.changed.push(numbers(&rows)?);
         match &clause.action {
             MergeIntoAction::Delete => {}
             MergeIntoAction::Update(assignments) => {

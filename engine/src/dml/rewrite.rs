@@ -48,7 +48,7 @@ impl Rewrite {
         let condition = plain_condition(&dml.input);
         let predicate = text_of(&dml.input);
         Ok(Self {
-            changed: vec![numbers(matched)?],
+            changed: vec![numbers(&matched)?],
             replaced: Vec::new(),
             inserted: Vec::new(),
             condition,
@@ -66,7 +66,7 @@ impl Rewrite {
         let replaced =
             LogicalPlanBuilder::from(matched.clone()).project(values.expr.clone())?.build()?;
         Ok(Self {
-            changed: vec![numbers(matched)?],
+            changed: vec![numbers(&matched)?],
             replaced: vec![replaced],
             inserted: Vec::new(),
             condition: plain_condition(&values.input),
@@ -178,7 +178,7 @@ impl Rewrite {
 }
 
 /// The numbers of the rows a plan yields.
-pub(super) fn numbers(matched: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn numbers(matched: &LogicalPlan) -> Result<LogicalPlan> {
     let find = |name: &str| -> Result<Expr> {
         let place = matched.schema().iter().find(|(_, field)| field.name() == name);
         let (qualifier, field) = place.ok_or_else(|| {

@@ -220,6 +220,10 @@ fn from_plan_text(text: &str) -> EngineError {
             None => error,
         };
     }
+    if text.starts_with("Projections require unique expression names") {
+        return EngineError::invalid("two columns of the result have the same name")
+            .with_hint("give one of them another name with AS");
+    }
     match text.split_once("Did you mean") {
         Some((before, near)) => {
             EngineError::invalid(before.trim().trim_end_matches('.').to_owned())

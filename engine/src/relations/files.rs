@@ -298,7 +298,7 @@ fn locate<'a>(
                 .location
                 .as_ref()
                 .strip_prefix(&under)
-                .unwrap_or(meta.location.as_ref())
+                .unwrap_or_else(|| meta.location.as_ref())
                 .trim_start_matches('/');
             if matches(&pattern, relative) {
                 found.push(meta.location);

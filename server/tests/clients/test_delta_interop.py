@@ -38,7 +38,7 @@ def test_a_table_of_pareto_opens_in_deltalake(sales):
 
 def test_a_table_of_pareto_has_the_same_rows_in_duckdb(sales):
     files = deltalake.DeltaTable(location(sales, "sales")).file_uris()
-    counted = duckdb.sql(f"SELECT count(*), sum(id), sum(amount)::VARCHAR FROM read_parquet({files})").fetchone()
+    [counted] = duckdb.connect().execute(f"SELECT count(*), sum(id), sum(amount)::VARCHAR FROM read_parquet({files})").fetchall()
     [[count, total, amount]] = rows(sales, "SELECT count(*), sum(id), sum(amount) FROM sales")
     assert (str(counted[0]), str(counted[1]), counted[2]) == (count, total, amount)
 

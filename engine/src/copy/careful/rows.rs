@@ -135,7 +135,7 @@ impl Reader {
             };
             if !more || chunk.lines.len() == CHUNK {
                 let full = std::mem::replace(&mut chunk, Chunk::new(width));
-                if !convert(&file, &schema, &table, full, deliver, reject)? || !more {
+                if !convert(&file, &schema, &table, &full, deliver, reject)? || !more {
                     return Ok(());
                 }
             }
@@ -250,7 +250,7 @@ fn convert(
     file: &str,
     schema: &SchemaRef,
     table: &SchemaRef,
-    chunk: Chunk,
+    chunk: &Chunk,
     deliver: Deliver<'_>,
     reject: Reject<'_>,
 ) -> Result<bool> {
@@ -274,13 +274,13 @@ fn convert(
             &CastOptions { safe: true, ..CastOptions::default() },
         )
         .map_err(datafusion::error::DataFusionError::from)?;
-        for row in 0..rows {
+        for (row, fit) in fits.iter_mut().enumerate() {
             let unreadable = typed.is_null(row) && texts.is_valid(row);
             let required = texts.is_null(row) && !field.is_nullable();
-            if !fits[row] || !(unreadable || required) {
+            if !*fit || !(unreadable || required) {
                 continue;
             }
-            fits[row] = false;
+            *fit = false;
             let reason = match &chunk.cells[place][row] {
                 Some(cell) => format!("'{cell}' is not a {}", type_name(field.data_type())),
                 None => "NULL where a value is required".to_owned(),

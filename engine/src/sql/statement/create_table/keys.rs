@@ -55,8 +55,8 @@ pub(crate) fn key(reader: &mut Reader<'_>) -> Result<Option<KeyText>> {
             }
             TableConstraint::ForeignKey(key) => {
                 let columns = key.columns.iter().map(normalize).collect();
-                let (name, characteristics) = (key.name.clone(), key.characteristics.clone());
-                (name, columns, foreign(key)?, characteristics)
+                let (name, characteristics) = (key.name.clone(), key.characteristics);
+                (name, columns, foreign(&key)?, characteristics)
             }
             TableConstraint::Check(_) => {
                 return Err(EngineError::invalid("CHECK constraints are not supported")
@@ -79,9 +79,9 @@ pub(super) fn of_column(
     option: &ColumnOption,
 ) -> Result<KeyText> {
     let (kind, characteristics) = match option {
-        ColumnOption::PrimaryKey(key) => (KindText::Primary, key.characteristics.clone()),
-        ColumnOption::Unique(key) => (KindText::Unique, key.characteristics.clone()),
-        ColumnOption::ForeignKey(key) => (foreign(key.clone())?, key.characteristics.clone()),
+        ColumnOption::PrimaryKey(key) => (KindText::Primary, key.characteristics),
+        ColumnOption::Unique(key) => (KindText::Unique, key.characteristics),
+        ColumnOption::ForeignKey(key) => (foreign(key)?, key.characteristics),
         other => return Err(EngineError::invalid(format!("\"{other}\" is not a key"))),
     };
     not_enforced(characteristics.as_ref())?;
@@ -112,7 +112,7 @@ fn not_enforced(characteristics: Option<&ConstraintCharacteristics>) -> Result<(
     }
 }
 
-fn foreign(key: ForeignKeyConstraint) -> Result<KindText> {
+fn foreign(key: &ForeignKeyConstraint) -> Result<KindText> {
     if key.on_delete.is_some() || key.on_update.is_some() {
         return Err(EngineError::invalid(
             "ON DELETE and ON UPDATE are not supported: keys are declared, not enforced",
