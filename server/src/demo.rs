@@ -61,7 +61,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         return printer.flush();
     }
     drop(printer);
-    serve::serve(engine, &settings.listen, serve::Greeting::Demo).await
+    Box::pin(serve::serve(engine, &settings.listen, serve::Greeting::Demo)).await
 }
 
 /// Talk goes to standard error; a closed one is no reason to stop.

@@ -118,6 +118,7 @@ fn announced(info: &FlightInfo) -> Result<SchemaRef, EngineError> {
 }
 
 /// The server's text without the "error: " that the command line writes itself.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands the status over")]
 fn from_status(status: Status) -> EngineError {
     let kind = status::kind(status.code());
     let text = status.message().trim();

@@ -40,7 +40,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         stopped = stop_requested() => return stopped,
         engine = opening => engine?,
     };
-    serve(engine, &settings.listen, Greeting::Addresses).await
+    Box::pin(serve(engine, &settings.listen, Greeting::Addresses)).await
 }
 
 /// Serves an open warehouse until SIGTERM or Ctrl-C.
@@ -63,7 +63,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, listen: &Listen, greeting: Greeti
         }
         bound => bound,
     };
-    let server = server.map_err(refused)?;
+    let server = server.map_err(|error| refused(&error))?;
     let (flight, http) = (server.flight_addr(), server.http_addr());
     match greeting {
         Greeting::Addresses => {
@@ -81,7 +81,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, listen: &Listen, greeting: Greeti
             tracing::error!("{error}");
         }
     };
-    server.run(shutdown).await.map_err(refused)
+    Box::pin(server.run(shutdown)).await.map_err(|error| refused(&error))
 }
 
 /// Looks an address up.
@@ -98,7 +98,7 @@ async fn resolve(address: &str, flag: &str) -> Result<SocketAddr> {
 }
 
 /// A server that did not start or had to stop.
-fn refused(error: ServeError) -> CliError {
+fn refused(error: &ServeError) -> CliError {
     // Its text is complete, with hint.
     CliError::Statement { text: error.to_string() }
 }

@@ -156,14 +156,14 @@ impl Settings {
             Command::Sql(sql) => (&demo, sql, sql.warehouse.as_deref(), &None, &None),
             Command::Doctor(doctor) => (&demo, &sql, doctor.warehouse.as_deref(), &None, &None),
         };
-        let flight = flight.clone().or(file.flight.clone());
+        let flight = flight.clone().or_else(|| file.flight.clone());
         let exits = demo.exit.or(file.exit).unwrap_or(false);
         Ok(Self {
             target: target(warehouse, sql, matches, &file)?,
             listen: Listen {
                 flight_is_default: flight.is_none(),
                 flight: flight.unwrap_or_else(|| DEFAULT_FLIGHT.to_owned()),
-                http: http.clone().or(file.http.clone()),
+                http: http.clone().or_else(|| file.http.clone()),
             },
             sql: SqlSettings {
                 sources: sources(sql, matches, &file),
@@ -174,7 +174,7 @@ impl Settings {
                 dir: demo
                     .dir
                     .clone()
-                    .or(file.dir.clone())
+                    .or_else(|| file.dir.clone())
                     .unwrap_or_else(|| PathBuf::from(DEFAULT_DEMO_DIR)),
                 customers: demo.customers.or(file.customers).unwrap_or(DEFAULT_CUSTOMERS),
                 exit: exits,

@@ -26,7 +26,7 @@ use crate::status::internal;
 
 /// The wire's schema for a result of this schema. Metadata of the engine's own making stays home.
 pub(crate) fn schema(schema: &Schema) -> SchemaRef {
-    let fields: Vec<FieldRef> = schema.fields().iter().map(|field| wire_field(field)).collect();
+    let fields: Vec<FieldRef> = schema.fields().iter().map(wire_field).collect();
     Arc::new(Schema::new(fields))
 }
 

@@ -45,7 +45,8 @@ impl<'out, F: JsonFormat> JsonWriter<'out, F> {
 impl<F: JsonFormat> ResultWriter for JsonWriter<'_, F> {
     fn write(&mut self, batch: &RecordBatch) -> Written {
         // Equal but for names, so this copies pointers and no data.
-        let batch = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())?;
+        let batch =
+            RecordBatch::try_new(std::sync::Arc::clone(&self.schema), batch.columns().to_vec())?;
         Ok(self.writer.write(&batch)?)
     }
 

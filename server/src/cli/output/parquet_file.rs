@@ -25,7 +25,9 @@ impl<'out> ParquetWriter<'out> {
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
-        Ok(Self { writer: ArrowWriter::try_new(out, schema.clone(), Some(properties))? })
+        Ok(Self {
+            writer: ArrowWriter::try_new(out, std::sync::Arc::clone(schema), Some(properties))?,
+        })
     }
 }
 
