@@ -105,7 +105,7 @@ fn sql(runtime: &Runtime, settings: &Settings) -> Result<()> {
 /// Log lines go to standard error; `PARETO_LOG=info` or `PARETO_LOG=pareto_engine=debug` asks for more than warnings.
 fn start_logging() {
     let filter = EnvFilter::try_from_env("PARETO_LOG").unwrap_or_else(|_| {
-        EnvFilter::new("warn,deltalake_core=off,buoyant_kernel=off,delta_kernel=off")
+        EnvFilter::new("off,pareto_catalog=warn,pareto_engine=warn,pareto_server=warn")
     });
     let colours = std::io::stderr().is_terminal();
     // A second subscriber in one process (a test) is refused; the first keeps working.
