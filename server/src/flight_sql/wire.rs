@@ -71,7 +71,9 @@ pub(crate) fn batch(batch: &RecordBatch, announced: &SchemaRef) -> Result<Record
 
 fn wire_field(field: &FieldRef) -> FieldRef {
     let data_type = wire_type(field.data_type());
-    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+    // A column that is nothing but NULL has no room to say so once it is text.
+    let nullable = field.is_nullable() || *field.data_type() == DataType::Null;
+    Arc::new(Field::new(field.name(), data_type, nullable))
 }
 
 fn wire_type(data_type: &DataType) -> DataType {
