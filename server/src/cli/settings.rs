@@ -148,6 +148,7 @@ impl Settings {
     /// Settles arguments (with the matches of their command) over a file.
     fn merge(arguments: &Arguments, matches: &ArgMatches, file: ConfigFile) -> Result<Self> {
         let (demo, sql) = (DemoArguments::default(), SqlArguments::default());
+        let client = matches!(arguments.command, Command::Sql(_));
         let (demo, sql, warehouse, flight, http) = match &arguments.command {
             Command::Demo(demo) => (demo, &sql, None, &demo.flight, &demo.http),
             Command::Serve(serve) => {
@@ -159,7 +160,7 @@ impl Settings {
         let flight = flight.clone().or_else(|| file.flight.clone());
         let exits = demo.exit.or(file.exit).unwrap_or(false);
         Ok(Self {
-            target: target(warehouse, sql, matches, &file)?,
+            target: target(warehouse, client.then_some(sql), matches, &file)?,
             listen: Listen {
                 flight_is_default: flight.is_none(),
                 flight: flight.unwrap_or_else(|| DEFAULT_FLIGHT.to_owned()),
@@ -203,7 +204,7 @@ fn strength(matches: &ArgMatches, id: &str) -> Strength {
 /// `--warehouse` against `--connect`: the stronger place wins.
 fn target(
     warehouse: Option<&str>,
-    sql: &SqlArguments,
+    client: Option<&SqlArguments>,
     matches: &ArgMatches,
     file: &ConfigFile,
 ) -> Result<Target> {
@@ -212,12 +213,10 @@ fn target(
         .map(|value| (strength(matches, "warehouse"), value.to_owned()))
         .or_else(|| of_file(&file.warehouse));
     // Only `pareto sql` can be a client; the others would silently ignore the key, so it does not concern them.
-    let is_client = matches.try_contains_id("connect").is_ok();
-    let connect = match &sql.connect {
+    let connect = client.and_then(|sql| match &sql.connect {
         Some(value) => Some((strength(matches, "connect"), value.clone())),
-        None if is_client => of_file(&file.connect),
-        None => None,
-    };
+        None => of_file(&file.connect),
+    });
     match (warehouse, connect) {
         (None, None) => Ok(Target::Warehouse(DEFAULT_WAREHOUSE.to_owned())),
         (Some((_, url)), None) => Ok(Target::Warehouse(url)),

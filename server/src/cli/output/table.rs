@@ -180,7 +180,7 @@ mod tests {
         check(
             &[batch()],
             concat!(
-                " id   | name   | amount | day\n",
+                "   id | name   | amount | day\n",
                 "------+--------+--------+------------\n",
                 "    1 | a, \"b\" |  12.30 | 1970-01-01\n",
                 "   22 |        |   NULL | NULL\n",

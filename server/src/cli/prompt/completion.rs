@@ -142,7 +142,9 @@ fn anywhere(line: &str, word: &str, names: &Names) -> Vec<String> {
     let mut candidates = columns(line, names);
     candidates.extend(names.functions.iter().map(|name| format!("{name}(")));
     candidates.extend(KEYWORDS.iter().map(|keyword| cased(keyword)));
-    candidates.extend(mentioned(line, names).into_iter().map(|(alias, _)| alias));
+    // The word that is being written may itself look like an alias.
+    let aliases = mentioned(line, names).into_iter().map(|(alias, _)| alias);
+    candidates.extend(aliases.filter(|alias| alias != word));
     candidates
 }
 
