@@ -46,12 +46,10 @@ impl TestServer {
         let (flight, http) = (server.flight_addr(), server.http_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            server
-                .run(async {
-                    stopped.await.ok();
-                })
-                .await
-                .unwrap();
+            let running = server.run(async {
+                stopped.await.ok();
+            });
+            Box::pin(running).await.unwrap();
         });
         Self { flight, http, _stop: stop, _task: task, _warehouse: warehouse }
     }

@@ -141,7 +141,7 @@ fn anywhere(line: &str, word: &str, names: &Names) -> Vec<String> {
     let cased = |keyword: &&str| if upper { (*keyword).to_owned() } else { keyword.to_lowercase() };
     let mut candidates = columns(line, names);
     candidates.extend(names.functions.iter().map(|name| format!("{name}(")));
-    candidates.extend(KEYWORDS.iter().map(|keyword| cased(keyword)));
+    candidates.extend(KEYWORDS.iter().map(cased));
     // The word that is being written may itself look like an alias.
     let aliases = mentioned(line, names).into_iter().map(|(alias, _)| alias);
     candidates.extend(aliases.filter(|alias| alias != word));
