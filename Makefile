@@ -59,12 +59,12 @@ units: python
 
 ## make clients      the Python clients against the built binary
 clients: python
-	cargo build --release --workspace --bins
+	cargo build --release --workspace --all-targets
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider server/tests/clients
 
 ## make bench        the benches, side by side with peers; BENCH="arguments for them"
 bench: python
-	cargo build --release --workspace --bins
+	cargo build --release --workspace --all-targets
 	PARETO_PYTHON=$(VENV)/bin/python $(CARGO_TARGET_DIR)/release/pareto-benches $(BENCH)
 
 ## make deny         licences, advisories and banned crates (needs cargo-deny)

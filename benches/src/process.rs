@@ -58,7 +58,7 @@ impl Pareto {
 pub(crate) fn duckdb(database: &Path, threads: usize, statement: &str) -> Result<f64, String> {
     let python = std::env::var("PARETO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = "import duckdb, sys, time\nc = duckdb.connect(sys.argv[1], config={'threads': int(sys.argv[2])})\n\
-                  t = time.perf_counter()\nc.execute(sys.argv[3])\nc.execute('CHECKPOINT')\nprint(time.perf_counter() - t)";
+                  c.execute('SET enable_progress_bar = false')\nt = time.perf_counter()\nc.execute(sys.argv[3])\nc.execute('CHECKPOINT')\nprint(time.perf_counter() - t)";
     let mut command = Command::new(python);
     command.args(["-c", script]).arg(database).arg(threads.to_string()).arg(statement);
     let (out, _) = output(&mut command)?;
