@@ -27,12 +27,20 @@ pub mod s3;
 pub mod star;
 pub mod tiny;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// The folder of this package in the source tree: `star/*.csv`, `cdnow.parquet`, `slt/`, `golden/`.
 ///
-/// For tests only: a binary that has left the source tree has no such folder.
+/// For tests only: a binary that has left the source tree has no such folder. Under cargo it is the tree whose tests
+/// run; two checkouts that share build output must not read each other's files.
 #[must_use]
 pub fn folder() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let running = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let beside = running.and_then(|package| Some(package.parent()?.join("testdata")));
+        let compiled = || PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        beside.filter(|folder| folder.is_dir()).unwrap_or_else(compiled)
+    });
+    &FOLDER
 }
