@@ -39,6 +39,8 @@ use tokio::task::JoinSet;
 const ROW_GROUP_ROWS: usize = 262_144;
 /// A file is closed when it reaches this size.
 const FILE_BYTES: NonZeroU64 = NonZeroU64::new(256 << 20).unwrap();
+/// The column that rows are sorted by and that is not stored; no table can have one of this name.
+const ALONG: &str = "$along";
 /// How often a bloom filter may say "maybe" to a key that is not there.
 const BLOOM_FALSE_POSITIVE: f64 = 0.01;
 
@@ -73,8 +75,36 @@ impl TableVersion {
         input: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> BoxFuture<'_, Result<Written>> {
-        Box::pin(async move { write(&self.log, &self.table, self.layout(), input, context).await })
+        let order = Order::Declared;
+        Box::pin(async move {
+            write(&self.log, &self.table, self.layout(), input, order, context).await
+        })
     }
+
+    /// The same for a plan with one column more, the last: rows are sorted by it within their partition, in place of
+    /// the declared order, and it is not stored.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_along(
+        &self,
+        input: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> BoxFuture<'_, Result<Written>> {
+        let order = Order::LastColumn;
+        Box::pin(async move {
+            write(&self.log, &self.table, self.layout(), input, order, context).await
+        })
+    }
+}
+
+/// How rows are sorted within their partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// As the table says.
+    Declared,
+    /// By the last column of the plan, which is not stored.
+    LastColumn,
 }
 
 impl TableLog {
@@ -85,7 +115,7 @@ impl TableLog {
         input: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<Written> {
-        write(self, table, &Layout::of_new(table)?, input, context).await
+        write(self, table, &Layout::of_new(table)?, input, Order::Declared, context).await
     }
 }
 
@@ -94,13 +124,14 @@ async fn write(
     table: &Table,
     layout: &Layout,
     input: Arc<dyn ExecutionPlan>,
+    order: Order,
     context: Arc<TaskContext>,
 ) -> Result<Written> {
     let threads = context.session_config().target_partitions();
     let plan =
         spread(input, threads, context.session_config().options()).map_err(datafusion_error)?;
-    let plan = shaped(layout, plan).map_err(datafusion_error)?;
-    let plan = sorted(layout, plan).map_err(datafusion_error)?;
+    let plan = shaped(layout, plan, order).map_err(datafusion_error)?;
+    let plan = sorted(layout, plan, order).map_err(datafusion_error)?;
     let config = writer_config(table, layout);
     let keys: Arc<[usize]> = layout
         .partition_columns
@@ -147,7 +178,7 @@ fn spread(plan: Arc<dyn ExecutionPlan>, threads: usize, options: &ConfigOptions)
 }
 
 /// Casts to the stored types and adds the generated partition columns.
-fn shaped(layout: &Layout, plan: Arc<dyn ExecutionPlan>) -> Planned {
+fn shaped(layout: &Layout, plan: Arc<dyn ExecutionPlan>, order: Order) -> Planned {
     let source = plan.schema();
     let mut columns: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
     for field in layout.stored.fields() {
@@ -156,6 +187,9 @@ fn shaped(layout: &Layout, plan: Arc<dyn ExecutionPlan>) -> Planned {
             Err(_) => generated(layout, field.name(), &source)?,
         };
         columns.push((expression, field.name().clone()));
+    }
+    if order == Order::LastColumn {
+        columns.push((column(&source, source.fields().len() - 1), ALONG.to_owned()));
     }
     Ok(Arc::new(ProjectionExec::try_new(columns, plan)?))
 }
@@ -198,29 +232,36 @@ fn generated(
     cast(Arc::new(rounded), &DataType::Date32, source)
 }
 
-/// Sorts by partition, then by the declared order.
-fn sorted(layout: &Layout, plan: Arc<dyn ExecutionPlan>) -> Planned {
+/// Sorts by partition, then in the order asked for.
+fn sorted(layout: &Layout, plan: Arc<dyn ExecutionPlan>, order: Order) -> Planned {
     let mut terms: Vec<PhysicalSortExpr> = Vec::new();
+    let schema = plan.schema();
     let mut push = |name: &str, options: SortOptions| -> datafusion::common::Result<()> {
-        let place = layout.stored.index_of(name)?;
+        let place = schema.index_of(name)?;
         terms.push(PhysicalSortExpr::new(Arc::new(Column::new(name, place)), options));
         Ok(())
     };
     for name in &layout.partition_columns {
         push(name, SortOptions::default())?;
     }
-    for term in &layout.order {
-        push(
-            &term.column,
-            SortOptions { descending: term.descending, nulls_first: term.nulls_first },
-        )?;
-    }
-    match LexOrdering::new(terms) {
-        Some(ordering) => {
-            Ok(Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)))
+    if order == Order::LastColumn {
+        push(ALONG, SortOptions::default())?;
+    } else {
+        for term in &layout.order {
+            push(
+                &term.column,
+                SortOptions { descending: term.descending, nulls_first: term.nulls_first },
+            )?;
         }
-        None => Ok(plan),
     }
+    let Some(ordering) = LexOrdering::new(terms) else { return Ok(plan) };
+    let plan = Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true));
+    if order == Order::Declared {
+        return Ok(plan);
+    }
+    let stored = layout.stored.fields().iter().enumerate();
+    let stored = stored.map(|(place, field)| (column(&schema, place), field.name().clone()));
+    Ok(Arc::new(ProjectionExec::try_new(stored.collect::<Vec<_>>(), plan)?))
 }
 
 fn writer_config(table: &Table, layout: &Layout) -> WriterConfig {

@@ -2,7 +2,7 @@
 //!
 //! Without a condition every partition is looked at; with one, the files that hold a row for which it is true. Files of
 //! at least three quarters of the target size are left alone, and so is a partition with a single small file. `ZORDER BY`
-//! rewrites all of them, rows that are near in every column next to each other. Rows do not change, and readers see the
+//! rewrites all of them, rows of a partition that are near in every column next to each other. Rows do not change, and readers see the
 //! old files until the one commit.
 //!
 //! Example: `OPTIMIZE sales WHERE sold_on >= '2024-06-01'`.
@@ -89,7 +89,10 @@ impl Own for OptimizeTable {
             .map(|(_, size, ..)| *size)
             .sum();
         let input = rows(context, scan.clone().only(&files), table, &near).await?;
-        let written = version.write(input, context.state.task_ctx()).await?;
+        let written = match near.as_slice() {
+            [] => version.write(input, context.state.task_ctx()).await?,
+            _ => version.write_along(input, context.state.task_ctx()).await?,
+        };
         let (added, bytes) = (written.files(), written.bytes);
         let removal = Removal::Files(scan.log_paths(&files));
         let made = version
@@ -111,12 +114,12 @@ impl OptimizeTable {
         if self.near.is_empty() {
             return Ok(Vec::new());
         }
-        if !table.order.is_empty() || !table.partitioning.is_empty() {
+        if !table.order.is_empty() {
             return Err(EngineError::invalid(format!(
-                "table \"{}\" is laid out by its PARTITIONED BY or ORDER BY already",
+                "table \"{}\" is sorted by its ORDER BY already",
                 table.name
             ))
-            .with_hint("OPTIMIZE without ZORDER BY packs its files and keeps that layout"));
+            .with_hint("OPTIMIZE without ZORDER BY packs its files and keeps that order"));
         }
         if self.near.len() > ZORDER_COLUMNS {
             return Err(EngineError::invalid(format!(
@@ -179,7 +182,7 @@ fn choose(scan: &NativeScan, among: Option<&HashSet<i64>>, target: u64, all: boo
     partitions.into_values().filter(|files| all || files.len() > 1).flatten().collect()
 }
 
-/// The rows of these files, near ones together when that is asked.
+/// The rows of these files; when near ones are to be together, with their place on the curve as the last column.
 async fn rows(
     context: &StatementContext,
     scan: NativeScan,
@@ -192,7 +195,9 @@ async fn rows(
     let columns = columns.join(", ");
     let sql = match near {
         [] => format!("SELECT {columns} FROM \"{RELATION}\""),
-        [column] => format!("SELECT {columns} FROM \"{RELATION}\" ORDER BY {}", quote(column)),
+        [column] => {
+            format!("SELECT {columns}, {} AS \"$curve\" FROM \"{RELATION}\"", quote(column))
+        }
         many => {
             // Each column becomes a bucket number of eight bits; interleaving the bits gives the curve.
             let tiles: Vec<String> = many
@@ -214,7 +219,7 @@ async fn rows(
             });
             let curve = bits.collect::<Vec<_>>().join(" + ");
             format!(
-                "SELECT {columns} FROM (SELECT *, {} FROM \"{RELATION}\") ORDER BY {curve}",
+                "SELECT {columns}, {curve} AS \"$curve\" FROM (SELECT *, {} FROM \"{RELATION}\")",
                 tiles.join(", ")
             )
         }
