@@ -11,8 +11,8 @@ mod rewrite;
 
 use crate::context::StatementContext;
 use crate::error::{EngineError, ErrorKind, Result};
-use datafusion::common::TableReference;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, WriteOp};
@@ -82,7 +82,8 @@ fn insert<'a>(
 ) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
         let table = ctx.table_version(name).await?;
-        let written = table.write(physical(ctx, input).await?, ctx.state.task_ctx()).await?;
+        let input = nullable_values(input)?;
+        let written = table.write(physical(ctx, &input).await?, ctx.state.task_ctx()).await?;
         let rows = written.rows;
         if rows == 0 && operation == Operation::Append {
             return Ok(0);
@@ -92,6 +93,23 @@ fn insert<'a>(
         table.commit(Some(written), &removal, &operation).await?;
         Ok(rows)
     })
+}
+
+/// The planner gives the rows of VALUES the columns' NOT NULL, and then fails on a NULL without naming the column. The
+/// writer checks NOT NULL, and names it.
+fn nullable_values(input: &LogicalPlan) -> Result<LogicalPlan> {
+    let relaxed = input.clone().transform_up(|node| match node {
+        LogicalPlan::Values(mut values) => {
+            let fields = values.schema.iter().map(|(table, field)| {
+                (table.cloned(), Arc::new(field.as_ref().clone().with_nullable(true)))
+            });
+            let metadata = values.schema.metadata().clone();
+            values.schema = Arc::new(DFSchema::new_with_metadata(fields.collect(), metadata)?);
+            Ok(Transformed::yes(LogicalPlan::Values(values)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(relaxed.data)
 }
 
 fn truncate<'a>(ctx: &'a StatementContext, name: &'a Name) -> BoxFuture<'a, Result<u64>> {

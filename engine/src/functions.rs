@@ -1,9 +1,12 @@
 //! The few functions that speak of the warehouse and the session rather than of data.
 //!
 //! `version()`, `current_schema()`, `current_catalog()`, `current_database()` and `current_user()`. They read the
-//! options of the statement, so they are constant within it. Everything about customers is in the udfs package.
+//! options of the statement, so they are constant within it. [`in_segment`] asks the warehouse. Everything else about
+//! customers is in the udfs package.
 //!
 //! Example: `SELECT current_schema()` gives `public` on a new connection.
+
+pub(crate) mod in_segment;
 
 use crate::error::Result;
 use crate::settings::ParetoOptions;
@@ -16,6 +19,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
+use in_segment::InSegment;
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 /// Adds them to a registry, in place of DataFusion's `version`.
@@ -24,6 +29,8 @@ pub(crate) fn install(registry: &mut dyn FunctionRegistry) -> Result<()> {
         let signature = Signature::nullary(Volatility::Stable);
         registry.register_udf(Arc::new(ScalarUDF::from(Constant { about, signature })))?;
     }
+    let in_segment = InSegment::new(BTreeMap::new());
+    registry.register_udf(Arc::new(ScalarUDF::from(in_segment)))?;
     Ok(())
 }
 

@@ -197,7 +197,6 @@ impl Session {
         names.extend(state.higher_order_functions().keys().cloned());
         names.extend(state.table_functions().keys().cloned());
         names.extend(sql::prepare::FILE_FUNCTIONS.iter().map(|(name, _)| (*name).to_owned()));
-        names.insert("in_segment".to_owned());
         names.into_iter().collect()
     }
 

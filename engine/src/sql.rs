@@ -14,11 +14,13 @@ pub(crate) mod reader;
 pub(crate) mod statement;
 mod text;
 pub(crate) mod tree;
+mod types;
 pub(crate) mod walk;
 
 pub(crate) use limits::NESTING_LIMIT;
 pub(crate) use statement::Own;
 pub(crate) use text::{split, tokenize};
+pub(crate) use types::sql_type;
 
 use crate::error::{EngineError, Result};
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};

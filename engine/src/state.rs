@@ -34,11 +34,11 @@ pub(crate) fn base(
     runtime: Arc<RuntimeEnv>,
     threads: Option<NonZeroUsize>,
 ) -> Result<SessionState> {
-    let mut state = SessionStateBuilder::new()
+    let builder = SessionStateBuilder::new()
         .with_config(config(threads))
         .with_runtime_env(runtime)
-        .with_default_features()
-        .build();
+        .with_default_features();
+    let mut state = crate::rules::install(builder).build();
     pareto_udfs::install(&mut state)?;
     crate::functions::install(&mut state)?;
     Ok(state)

@@ -8,6 +8,8 @@
 //! `column "amout" does not exist`, hint `did you mean "amount"?`.
 
 use super::{EngineError, ErrorKind};
+use crate::sql::sql_type;
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
@@ -117,9 +119,10 @@ fn from_arrow(error: &ArrowError) -> EngineError {
         A::NotYetImplemented(text) => {
             EngineError::invalid(format!("not supported: {}", lower_first(&clean(text))))
         }
-        A::CastError(text)
-        | A::ParseError(text)
-        | A::ComputeError(text)
+        A::CastError(text) | A::ParseError(text) => {
+            from_cast_text(text).unwrap_or_else(|| EngineError::invalid(clean(text)))
+        }
+        A::ComputeError(text)
         | A::ArithmeticOverflow(text)
         | A::InvalidArgumentError(text)
         | A::CsvError(text)
@@ -139,6 +142,25 @@ fn from_arrow(error: &ArrowError) -> EngineError {
             .with_hint("SET datafusion.execution.batch_size to a smaller number")
         }
     }
+}
+
+/// A value that cannot become what it has to: Arrow's sentence with the type as SQL writes it.
+fn from_cast_text(text: &str) -> Option<EngineError> {
+    let text = clean(text);
+    let (value, type_name) = match text.strip_prefix("Can't cast value ") {
+        Some(rest) => rest.split_once(" to type ")?,
+        None => {
+            let rest = text.strip_prefix("Cannot cast ")?.split_once('\'')?.1;
+            rest.strip_suffix(" type")?.rsplit_once("' to value of ")?
+        }
+    };
+    let name =
+        type_name.parse::<DataType>().map_or_else(|_| type_name.to_owned(), |t| sql_type(&t));
+    let article = if name.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+    Some(
+        EngineError::invalid(format!("\"{value}\" is not {article} {name}"))
+            .with_hint("TRY_CAST gives NULL for what cannot be converted"),
+    )
 }
 
 fn from_parser(error: &ParserError) -> EngineError {
@@ -435,6 +457,15 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Conflict);
         assert_eq!(error.message, "table \"t\" changed");
         assert_eq!(error.hint.as_deref(), Some("run it again"));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_the_type() {
+        let message = |text: &str| EngineError::from(ArrowError::CastError(text.into())).message;
+        let text = "Cannot cast string 'x' to value of Int32 type";
+        assert_eq!(message(text), "\"x\" is not an INT");
+        assert_eq!(message("Can't cast value 300 to type Int8"), "\"300\" is not a TINYINT");
+        assert_eq!(message("something else"), "something else");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::{Relations, unversioned};
 use crate::context::StatementContext;
-use crate::error::EngineError;
+use crate::error::{EngineError, nearest};
 use crate::state::CATALOG;
 use crate::{information_schema, system};
 use async_trait::async_trait;
@@ -153,9 +153,10 @@ impl OneSchema {
         };
         let here =
             names().filter(|known| known.schema == self.name).map(|known| known.name.as_str());
-        let error = error.with_nearest(&name.name, here);
-        if error.hint.is_some() {
-            return error;
+        if let Some(near) = nearest(&name.name, here) {
+            let near = Name { name: near.to_owned(), ..name.clone() };
+            let near = crate::context::short(&near).replace('"', "");
+            return error.with_hint(format!("did you mean \"{near}\"?"));
         }
         match names().find(|known| known.name.eq_ignore_ascii_case(&name.name)) {
             Some(known) => error.with_hint(format!("did you mean \"{known}\"?")),

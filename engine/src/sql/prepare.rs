@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `sales VERSION AS OF 3` | the relation `"sales VERSION AS OF 3"`, with the alias `sales` |
 //! | `read_csv('x.csv')` | a relation of that name, whose files are opened here because planning may not wait |
-//! | `in_segment(customer_id, 'best')` | `customer_id IN (SELECT .. FROM` the segment's members`)` |
+//! | `in_segment(customer_id, 'best')` | the same call of a function that knows the members of the segment |
 //! | `decile(x, ties => 'split')` | the same call with every argument in its place |
 //! | `CustomerID` over a file whose column is `"CustomerID"` | the quoted name, where only one column can be meant |
 //!
@@ -17,13 +17,15 @@ pub(crate) use file_functions::FUNCTIONS as FILE_FUNCTIONS;
 
 use crate::context::full;
 use crate::error::{EngineError, Result};
+use crate::functions::in_segment::InSegment;
 use crate::relations::{Relations, versioned};
 use crate::sql::reader::normalize;
 use crate::sql::tree::Tree;
 use crate::sql::walk;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
 use futures::TryFutureExt;
 use futures::future::BoxFuture;
@@ -32,7 +34,9 @@ use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
     ObjectNamePart, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan, VisitorMut,
 };
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Prepares a statement and plans it.
 pub(crate) fn plan<'a>(
@@ -41,26 +45,53 @@ pub(crate) fn plan<'a>(
     state: &'a SessionState,
 ) -> BoxFuture<'a, Result<LogicalPlan>> {
     Box::pin(async move {
-        for (name, source) in rewritten(&mut tree, relations)? {
+        let Found { files, segments } = rewritten(&mut tree, relations)?;
+        for (name, source) in files {
             relations.add_files(name, &source).await?;
         }
         let references = state.resolve_table_references(tree.statement()?)?;
         let known = columns::known(references, state).await?;
         columns::spell(tree.statement_mut()?, known)?;
-        planned(tree, state).await
+        if segments.is_empty() {
+            return planned(tree, state).await;
+        }
+        let state = knowing(segments, state).await?;
+        planned(tree, &state).await
     })
 }
 
-/// Rewrites what needs no waiting; returns the files that the statement reads in place.
-fn rewritten(
-    tree: &mut Tree,
-    relations: &Relations,
-) -> Result<Vec<(String, crate::relations::FileSource)>> {
+/// A state whose `in_segment` knows the members of these segments.
+fn knowing(
+    segments: BTreeMap<String, String>,
+    state: &SessionState,
+) -> BoxFuture<'_, Result<SessionState>> {
+    Box::pin(async move {
+        let mut members = BTreeMap::new();
+        for (segment, sql) in segments {
+            members.insert(segment, planned(super::parse_query(&sql)?, state).await?);
+        }
+        let mut state = state.clone();
+        state.register_udf(Arc::new(ScalarUDF::from(InSegment::new(members))))?;
+        Ok(state)
+    })
+}
+
+/// Rewrites what needs no waiting; returns what does.
+fn rewritten(tree: &mut Tree, relations: &Relations) -> Result<Found> {
     // Named arguments and left-out ones become positions, as the planner wants them.
     pareto_udfs::normalize_statement(tree.statement_mut()?)?;
-    let mut rewrite = Rewrite { relations, files: Vec::new() };
+    let mut rewrite = Rewrite { relations, found: Found::default() };
     visit(tree.statement_mut()?, &mut rewrite)?;
-    Ok(rewrite.files)
+    Ok(rewrite.found)
+}
+
+/// What a statement names that has to be looked up before it is planned.
+#[derive(Default)]
+struct Found {
+    /// The files it reads in place, by the names their relations get.
+    files: Vec<(String, crate::relations::FileSource)>,
+    /// The segments it asks for, with the query of their members.
+    segments: BTreeMap<String, String>,
 }
 
 /// DataFusion's planner on the tree.
@@ -86,7 +117,7 @@ fn visit(statement: &mut SqlStatement, visitor: &mut walk::Visitor<'_>) -> Resul
 
 struct Rewrite<'a> {
     relations: &'a Relations,
-    files: Vec<(String, crate::relations::FileSource)>,
+    found: Found,
 }
 
 impl VisitorMut for Rewrite<'_> {
@@ -101,11 +132,7 @@ impl VisitorMut for Rewrite<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<EngineError> {
         match self.in_segment(expr) {
-            Ok(Some(replacement)) => {
-                *expr = replacement;
-                ControlFlow::Continue(())
-            }
-            Ok(None) => ControlFlow::Continue(()),
+            Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
     }
@@ -120,7 +147,7 @@ impl Rewrite<'_> {
                 alias.get_or_insert_with(|| plain_alias(&name.to_string().to_lowercase()));
                 *name = ObjectName::from(vec![Ident::with_quote('"', relation.clone())]);
                 *args = None;
-                self.files.push((relation, source));
+                self.found.files.push((relation, source));
             }
             return Ok(());
         }
@@ -135,68 +162,41 @@ impl Rewrite<'_> {
         Ok(())
     }
 
-    /// `in_segment(x, 's')` as a membership test, so that the planner makes it a semi join.
-    fn in_segment(&self, expr: &Expr) -> Result<Option<Expr>> {
-        let Expr::Function(function) = expr else { return Ok(None) };
+    /// Remembers the segment of `in_segment(x, 's')`.
+    fn in_segment(&mut self, expr: &Expr) -> Result<()> {
+        let Expr::Function(function) = expr else { return Ok(()) };
         if !function.name.to_string().eq_ignore_ascii_case("in_segment") {
-            return Ok(None);
+            return Ok(());
         }
-        let Some((member, segment)) = two_arguments(function) else {
+        let Some(name) = segment_argument(function) else {
             return Err(EngineError::invalid(
                 "in_segment takes a column and the name of a segment",
             )
             .with_hint("in_segment(customer_id, 'champions')"));
         };
-        let segment = self.relations.segment(&segment)?;
-        let column = self
-            .relations
-            .catalog()
-            .table(&segment.table)?
-            .columns
-            .first()
-            .map(|column| column.name.clone());
-        let column = column.ok_or_else(|| EngineError::internal("a segment without a column"))?;
-        let sql = format!(
-            "SELECT 1 IN (SELECT {} FROM {})",
-            crate::context::quote(&column),
-            full(&segment.table)
-        );
-        let mut parsed = super::parse_query(&sql)?;
-        let mut taken = TakeMembership(None);
-        visit(parsed.statement_mut()?, &mut taken)?;
-        match taken.0 {
-            Some(Expr::InSubquery { subquery, negated, .. }) => {
-                Ok(Some(Expr::InSubquery { expr: Box::new(member), subquery, negated }))
-            }
-            _ => Err(EngineError::internal("a segment test that is none")),
-        }
+        let segment = self.relations.segment(&name)?;
+        let columns = &self.relations.catalog().table(&segment.table)?.columns;
+        let Some(column) = columns.first() else {
+            return Err(EngineError::internal("a segment without a column"));
+        };
+        let column = crate::context::quote(&column.name);
+        let sql = format!("SELECT {column} FROM {}", full(&segment.table));
+        self.found.segments.insert(name, sql);
+        Ok(())
     }
 }
 
-/// Takes the first membership test out of a tree.
-struct TakeMembership(Option<Expr>);
-
-impl VisitorMut for TakeMembership {
-    type Break = EngineError;
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<EngineError> {
-        if self.0.is_none() && matches!(expr, Expr::InSubquery { .. }) {
-            self.0 = Some(expr.clone());
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn two_arguments(function: &Function) -> Option<(Expr, String)> {
+/// The name in `in_segment(x, 'name')`.
+fn segment_argument(function: &Function) -> Option<String> {
     let FunctionArguments::List(list) = &function.args else { return None };
     let [
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(member)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(_)),
         FunctionArg::Unnamed(FunctionArgExpr::Expr(segment)),
     ] = list.args.as_slice()
     else {
         return None;
     };
-    Some((member.clone(), text(segment)?))
+    text(segment)
 }
 
 fn plain_alias(name: &str) -> TableAlias {

@@ -11,11 +11,9 @@
 mod columns;
 mod keys;
 mod layout;
-mod types;
 
 pub(super) use columns::{ColumnText, column};
 pub(super) use keys::{KeyText, key};
-pub(super) use types::sql_type;
 
 use super::{Own, own};
 use crate::context::StatementContext;

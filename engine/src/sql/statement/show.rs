@@ -152,7 +152,7 @@ fn create(table: &Table) -> String {
     let mut lines: Vec<String> = Vec::new();
     for column in &table.columns {
         let mut line =
-            format!("{} {}", quote(&column.name), super::create_table::sql_type(&column.data_type));
+            format!("{} {}", quote(&column.name), crate::sql::sql_type(&column.data_type));
         if !column.nullable {
             line.push_str(" NOT NULL");
         }

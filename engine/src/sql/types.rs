@@ -1,4 +1,4 @@
-//! Arrow types written as SQL, for `SHOW CREATE TABLE`.
+//! Arrow types written as SQL, for `SHOW CREATE TABLE` and for messages.
 //!
 //! The inverse of what the planner does with a type in `CREATE TABLE`, for the types a table can hold.
 //!
