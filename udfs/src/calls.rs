@@ -27,9 +27,8 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions_mut,
 };
 
+use crate::aggregate::{Aggregate, no_distinct};
 use crate::args::{Arguments, did_you_mean, wrong_count};
-use crate::clv::fit::Fit;
-use crate::distribution::{Summarized, no_distinct};
 use crate::function::{Function, Otherwise, Spec};
 use crate::functions;
 use crate::window::WholePartition;
@@ -205,11 +204,8 @@ impl ExprPlanner for CheckCalls {
         match &expr.func_def {
             WindowFunctionDefinition::WindowUDF(function) => {
                 if let Some(whole) = function.inner().downcast_ref::<WholePartition>() {
-                    let spec = BY_NAME.get(function.name()).map(Function::spec);
-                    if let Some(spec) = spec {
-                        whole.check(&Arguments::from_exprs(spec, &expr.args)?)?;
-                        refuse_clauses(spec, &expr)?;
-                    }
+                    whole.check(&Arguments::from_exprs(whole.spec, &expr.args)?)?;
+                    refuse_clauses(whole.spec, &expr)?;
                 }
             }
             WindowFunctionDefinition::AggregateUDF(function) => {
@@ -226,18 +222,11 @@ impl ExprPlanner for CheckCalls {
 }
 
 fn check_aggregate(function: &AggregateUDF, args: &[Expr], distinct: bool) -> Result<()> {
-    let summarized = function.inner().downcast_ref::<Summarized>();
-    let fit = function.inner().downcast_ref::<Fit>();
-    if summarized.is_none() && fit.is_none() {
-        return Ok(());
-    }
-    let Some(spec) = BY_NAME.get(function.name()).map(Function::spec) else { return Ok(()) };
+    let Some(aggregate) = function.inner().downcast_ref::<Aggregate>() else { return Ok(()) };
     if distinct {
-        return Err(no_distinct(spec));
+        return Err(no_distinct(aggregate.spec));
     }
-    let arguments = Arguments::from_exprs(spec, args)?;
-    summarized.map_or(Ok(()), |summarized| summarized.check(&arguments))?;
-    fit.map_or(Ok(()), |fit| fit.check(&arguments))
+    aggregate.body.check(&Arguments::from_exprs(aggregate.spec, args)?)
 }
 
 /// A score is a place among all rows of the partition: there is nothing for these clauses to do.

@@ -9,7 +9,6 @@
 //! from the distribution at the end is the function's own [`Plan`].
 
 use std::fmt::{self, Debug};
-use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::sync::Arc;
 
@@ -19,22 +18,17 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{
     ArrowNativeTypeOp, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Field,
-    FieldRef, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt64Type, i256,
 };
 use datafusion::common::{DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Signature, TypeSignature,
-    Volatility,
-};
+use datafusion::logical_expr::Accumulator;
 
+use crate::aggregate::{self, Gather, list_of};
 use crate::amount::{Amount, Precise};
 use crate::args::Arguments;
 use crate::function::{Function, Spec};
 use crate::ranking::ordered::infinite;
-use crate::types;
 
 /// Computes the result from the distribution.
 pub(crate) type Summary = Box<dyn Fn(&Distribution) -> Result<ScalarValue> + Send + Sync>;
@@ -87,67 +81,33 @@ impl Distribution {
 
 /// Makes a function of a contract and a plan.
 pub(crate) fn function(spec: &'static Spec, returns: Returns, plan: Plan) -> Function {
-    let signature = Signature {
-        parameter_names: Some(spec.parameter_names()),
-        ..Signature::new(TypeSignature::UserDefined, Volatility::Immutable)
-    };
-    let aliases = spec.alias_names();
-    let documentation = spec.documentation();
-    let summary = Summarized { spec, returns, plan, signature, aliases, documentation };
-    Function::Aggregate(spec, Arc::new(AggregateUDF::from(summary)))
+    aggregate::function(spec, Summarized { returns, plan })
 }
 
-pub(crate) struct Summarized {
-    spec: &'static Spec,
+struct Summarized {
     returns: Returns,
     plan: Plan,
-    signature: Signature,
-    aliases: Vec<String>,
-    documentation: Documentation,
 }
 
-impl Summarized {
-    /// Refuses wrong constants while the statement is planned.
-    pub(crate) fn check(&self, arguments: &Arguments) -> Result<()> {
+impl Gather for Summarized {
+    fn check(&self, arguments: &Arguments) -> Result<()> {
         (self.plan)(arguments).map(drop)
     }
-}
 
-impl AggregateUDFImpl for Summarized {
-    fn name(&self) -> &str {
-        self.spec.name
+    fn returns(&self, given: &[DataType]) -> DataType {
+        (self.returns)(given)
     }
 
-    fn aliases(&self) -> &[String] {
-        &self.aliases
+    fn state(&self, given: &[DataType]) -> Vec<(&'static str, DataType)> {
+        let value_type = given.first().cloned().unwrap_or(DataType::Int64);
+        vec![("values", list_of(value_type)), ("counts", list_of(DataType::UInt64))]
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        Ok(types::coerce(self.spec, arg_types))
-    }
-
-    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        Ok((self.returns)(arg_types))
-    }
-
-    fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
-        let given = types::check(self.spec, arg_fields)?;
-        Ok(Arc::new(Field::new(self.name(), (self.returns)(&given), true)))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return Err(no_distinct(self.spec));
-        }
-        let arguments = Arguments::from_physical(self.spec, args.exprs)?;
-        let summary = (self.plan)(&arguments)?;
-        let label = arguments.label(self.spec.parameters.first().map_or("", |p| p.name));
-        let value_type = args.expr_fields.first().map(|field| field.data_type().clone());
-        let value_type = value_type.unwrap_or(DataType::Int64);
+    fn start(&self, arguments: &Arguments, given: &[DataType]) -> Result<Box<dyn Accumulator>> {
+        let spec = arguments.spec();
+        let summary = (self.plan)(arguments)?;
+        let label = arguments.label(spec.parameters.first().map_or("", |p| p.name));
+        let value_type = given.first().cloned().unwrap_or(DataType::Int64);
         Ok(match value_type {
             DataType::Float64 => boxed::<Float64Type>(value_type, label, summary),
             DataType::Decimal128(..) => boxed::<Decimal128Type>(value_type, label, summary),
@@ -170,55 +130,10 @@ impl AggregateUDFImpl for Summarized {
             other => {
                 return Err(DataFusionError::Plan(format!(
                     "{}: {label} is {other}: cast it to a number, a date or a timestamp",
-                    self.spec.name
+                    spec.name
                 )));
             }
         })
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let value_type = args.input_fields.first().map(|field| field.data_type().clone());
-        let list = |name: &str, item: DataType| {
-            let item = Arc::new(Field::new_list_field(item, false));
-            let name = format_state_name(args.name, name);
-            Arc::new(Field::new(name, DataType::List(item), true))
-        };
-        Ok(vec![
-            list("values", value_type.unwrap_or(DataType::Int64)),
-            list("counts", DataType::UInt64),
-        ])
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&self.documentation)
-    }
-}
-
-/// The error for `f(DISTINCT value)`.
-pub(crate) fn no_distinct(spec: &Spec) -> DataFusionError {
-    DataFusionError::Plan(format!(
-        "{} does not take DISTINCT: every row is one customer, also when two spend the same",
-        spec.name
-    ))
-}
-
-impl Debug for Summarized {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Summarized").field("name", &self.spec.name).finish()
-    }
-}
-
-impl PartialEq for Summarized {
-    fn eq(&self, other: &Self) -> bool {
-        self.spec.name == other.spec.name
-    }
-}
-
-impl Eq for Summarized {}
-
-impl Hash for Summarized {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.spec.name.hash(state);
     }
 }
 

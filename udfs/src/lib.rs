@@ -24,7 +24,9 @@
 //! | `calls` | how a call may be written: named arguments, OVER; checks constants while planning |
 //! | `function` | the contract of a function, stated once |
 //! | `args`, `types` | read the constants and the column types of a call against the contract |
-//! | `window`, `distribution`, `scalar` | the three shapes a function can have, as DataFusion functions |
+//! | `scalar`, `aggregate`, `window` | the three shapes a function can have, as DataFusion functions |
+//! | `contract` | what all three answer from the contract alone |
+//! | `distribution` | the aggregates that look at how often each amount occurs |
 //! | `ranking`, `amount` | order without comparing rows, sums without rounding |
 //! | `rfm`, `decile`, `concentration`, `segment`, `clv` | the packages |
 //! | `manual` | writes `docs/functions.md` |
@@ -32,11 +34,13 @@
 //! To add a function: a file in its package with a `Spec` and a plan, a line in the package's
 //! `functions`, a spec in `testdata/slt/functions`.
 
+mod aggregate;
 mod amount;
 mod args;
 mod calls;
 mod clv;
 mod concentration;
+mod contract;
 mod decile;
 mod distribution;
 mod function;

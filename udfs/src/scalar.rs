@@ -4,8 +4,6 @@
 //! turns argument columns into the result column. The constants are checked when the statement is
 //! planned. Any NULL among the columns gives NULL, unless the function says otherwise.
 
-use std::fmt::{self, Debug};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -13,11 +11,11 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
 };
 
 use crate::args::Arguments;
+use crate::contract::{Contract, answer_from_contract};
 use crate::function::{Function, Spec};
 use crate::types;
 
@@ -32,51 +30,27 @@ pub(crate) type Returns = fn(&[DataType]) -> DataType;
 
 /// Makes a function of a contract and a plan.
 pub(crate) fn function(spec: &'static Spec, returns: Returns, plan: Plan) -> Function {
-    let signature = Signature {
-        parameter_names: Some(spec.parameter_names()),
-        ..Signature::new(TypeSignature::UserDefined, Volatility::Immutable)
-    };
-    let aliases = spec.alias_names();
-    let documentation = spec.documentation();
-    let each = RowByRow { spec, returns, plan, signature, aliases, documentation };
+    let each = Contract::new(spec, RowByRow { returns, plan });
     Function::Scalar(spec, Arc::new(ScalarUDF::from(each)))
 }
 
 struct RowByRow {
-    spec: &'static Spec,
     returns: Returns,
     plan: Plan,
-    signature: Signature,
-    aliases: Vec<String>,
-    documentation: Documentation,
 }
 
-impl ScalarUDFImpl for RowByRow {
-    fn name(&self) -> &str {
-        self.spec.name
-    }
-
-    fn aliases(&self) -> &[String] {
-        &self.aliases
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        Ok(types::coerce(self.spec, arg_types))
-    }
+impl ScalarUDFImpl for Contract<RowByRow> {
+    answer_from_contract!();
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        Ok((self.returns)(arg_types))
+        Ok((self.body.returns)(arg_types))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let given = types::check(self.spec, args.arg_fields)?;
         let arguments = Arguments::from_scalars(self.spec, args.scalar_arguments, true)?;
-        (self.plan)(&arguments).map(drop)?;
-        Ok(Arc::new(Field::new(self.name(), (self.returns)(&given), true)))
+        (self.body.plan)(&arguments).map(drop)?;
+        Ok(Arc::new(Field::new(self.name(), (self.body.returns)(&given), true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -96,7 +70,7 @@ impl ScalarUDFImpl for RowByRow {
             .filter(|(parameter, _)| parameter.kind.is_column())
             .map(|(_, arg)| arg.to_array(rows))
             .collect::<Result<Vec<_>>>()?;
-        let result = (self.plan)(&arguments)?(&columns)?;
+        let result = (self.body.plan)(&arguments)?(&columns)?;
         if constant {
             return ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar);
         }
@@ -106,31 +80,7 @@ impl ScalarUDFImpl for RowByRow {
     /// Changes nothing: it is where constants that had to be folded first are checked.
     fn simplify(&self, args: Vec<Expr>, _info: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let arguments = Arguments::from_exprs(self.spec, &args)?;
-        (self.plan)(&arguments).map(drop)?;
+        (self.body.plan)(&arguments).map(drop)?;
         Ok(ExprSimplifyResult::Original(args))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&self.documentation)
-    }
-}
-
-impl Debug for RowByRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RowByRow").field("name", &self.spec.name).finish()
-    }
-}
-
-impl PartialEq for RowByRow {
-    fn eq(&self, other: &Self) -> bool {
-        self.spec.name == other.spec.name
-    }
-}
-
-impl Eq for RowByRow {}
-
-impl Hash for RowByRow {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.spec.name.hash(state);
     }
 }

@@ -9,7 +9,6 @@
 //! Only the columns are evaluated: ten million rows never get ten million copies of `'low'`.
 
 use std::fmt::{self, Debug};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array};
@@ -19,13 +18,11 @@ use datafusion::common::Result;
 use datafusion::logical_expr::function::{
     ExpressionArgs, PartitionEvaluatorArgs, WindowUDFFieldArgs,
 };
-use datafusion::logical_expr::{
-    Documentation, LimitEffect, PartitionEvaluator, Signature, TypeSignature, Volatility,
-    WindowUDF, WindowUDFImpl,
-};
+use datafusion::logical_expr::{LimitEffect, PartitionEvaluator, WindowUDF, WindowUDFImpl};
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::args::Arguments;
+use crate::contract::{Contract, answer_from_contract};
 use crate::function::{Function, Spec};
 use crate::types;
 
@@ -40,13 +37,7 @@ pub(crate) type Returns = fn(&[DataType]) -> DataType;
 
 /// Makes a function of a contract and a plan.
 pub(crate) fn function(spec: &'static Spec, returns: Returns, plan: Plan) -> Function {
-    let signature = Signature {
-        parameter_names: Some(spec.parameter_names()),
-        ..Signature::new(TypeSignature::UserDefined, Volatility::Immutable)
-    };
-    let aliases = spec.alias_names();
-    let documentation = spec.documentation();
-    let whole = WholePartition { spec, returns, plan, signature, aliases, documentation };
+    let whole: WholePartition = Contract::new(spec, Partition { returns, plan });
     Function::Window(spec, Arc::new(WindowUDF::from(whole)))
 }
 
@@ -55,42 +46,27 @@ pub(crate) fn scores(scores: Vec<i32>, nulls: Option<NullBuffer>) -> Result<Arra
     Ok(Arc::new(Int32Array::try_new(scores.into(), nulls)?))
 }
 
-pub(crate) struct WholePartition {
-    spec: &'static Spec,
+/// A window function of ours, as DataFusion holds it.
+pub(crate) type WholePartition = Contract<Partition>;
+
+pub(crate) struct Partition {
     returns: Returns,
     plan: Plan,
-    signature: Signature,
-    aliases: Vec<String>,
-    documentation: Documentation,
 }
 
 impl WholePartition {
     /// Refuses wrong constants while the statement is planned.
     pub(crate) fn check(&self, arguments: &Arguments) -> Result<()> {
-        (self.plan)(arguments).map(drop)
+        (self.body.plan)(arguments).map(drop)
     }
 }
 
 impl WindowUDFImpl for WholePartition {
-    fn name(&self) -> &str {
-        self.spec.name
-    }
-
-    fn aliases(&self) -> &[String] {
-        &self.aliases
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        Ok(types::coerce(self.spec, arg_types))
-    }
+    answer_from_contract!();
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         let given = types::check(self.spec, args.input_fields())?;
-        Ok(Arc::new(Field::new(args.name(), (self.returns)(&given), true)))
+        Ok(Arc::new(Field::new(args.name(), (self.body.returns)(&given), true)))
     }
 
     fn expressions(&self, args: ExpressionArgs) -> Vec<Arc<dyn PhysicalExpr>> {
@@ -109,35 +85,11 @@ impl WindowUDFImpl for WholePartition {
         args: PartitionEvaluatorArgs,
     ) -> Result<Box<dyn PartitionEvaluator>> {
         let arguments = Arguments::from_physical(self.spec, args.input_exprs())?;
-        Ok(Box::new(Evaluator { name: self.spec.name, whole: (self.plan)(&arguments)? }))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&self.documentation)
+        Ok(Box::new(Evaluator { name: self.spec.name, whole: (self.body.plan)(&arguments)? }))
     }
 
     fn limit_effect(&self, _args: &[Arc<dyn PhysicalExpr>]) -> LimitEffect {
         LimitEffect::Unknown
-    }
-}
-
-impl Debug for WholePartition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WholePartition").field("name", &self.spec.name).finish()
-    }
-}
-
-impl PartialEq for WholePartition {
-    fn eq(&self, other: &Self) -> bool {
-        self.spec.name == other.spec.name
-    }
-}
-
-impl Eq for WholePartition {}
-
-impl Hash for WholePartition {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.spec.name.hash(state);
     }
 }
 

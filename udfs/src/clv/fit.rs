@@ -7,25 +7,19 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Debug};
-use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, Float64Type, UInt64Type};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Signature, TypeSignature,
-    Volatility,
-};
+use datafusion::logical_expr::Accumulator;
 
 use super::model::{Fitted, fields};
+use crate::aggregate::{self, Gather, list_of};
 use crate::args::Arguments;
 use crate::function::{Function, Spec};
-use crate::types;
 
 /// Up to this many numbers describe a customer.
 pub(crate) const WIDTH: usize = 3;
@@ -42,100 +36,32 @@ pub(crate) type Plan = fn(&Arguments) -> Result<Search>;
 /// Makes a function of a contract and a plan; `inputs` of its columns describe a customer, and one
 /// more, if it is given, weighs him.
 pub(crate) fn function(spec: &'static Spec, inputs: usize, plan: Plan) -> Function {
-    let signature = Signature {
-        parameter_names: Some(spec.parameter_names()),
-        ..Signature::new(TypeSignature::UserDefined, Volatility::Immutable)
-    };
-    let aliases = spec.alias_names();
-    let documentation = spec.documentation();
-    let fit = Fit { spec, inputs, plan, signature, aliases, documentation };
-    Function::Aggregate(spec, Arc::new(AggregateUDF::from(fit)))
+    aggregate::function(spec, Fit { inputs, plan })
 }
 
-pub(crate) struct Fit {
-    spec: &'static Spec,
+struct Fit {
     inputs: usize,
     plan: Plan,
-    signature: Signature,
-    aliases: Vec<String>,
-    documentation: Documentation,
 }
 
-impl Fit {
-    /// Refuses wrong constants while the statement is planned.
-    pub(crate) fn check(&self, arguments: &Arguments) -> Result<()> {
+impl Gather for Fit {
+    fn check(&self, arguments: &Arguments) -> Result<()> {
         (self.plan)(arguments).map(drop)
     }
-}
 
-impl AggregateUDFImpl for Fit {
-    fn name(&self) -> &str {
-        self.spec.name
+    fn returns(&self, _given: &[DataType]) -> DataType {
+        DataType::Struct(fields())
     }
 
-    fn aliases(&self) -> &[String] {
-        &self.aliases
+    fn state(&self, _given: &[DataType]) -> Vec<(&'static str, DataType)> {
+        vec![("customers", list_of(DataType::Float64)), ("nulls", DataType::UInt64)]
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        Ok(types::coerce(self.spec, arg_types))
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(fields()))
-    }
-
-    fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
-        types::check(self.spec, arg_fields)?;
-        Ok(Arc::new(Field::new(self.name(), DataType::Struct(fields()), true)))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return Err(crate::distribution::no_distinct(self.spec));
-        }
-        let arguments = Arguments::from_physical(self.spec, args.exprs)?;
-        let search = (self.plan)(&arguments)?;
+    fn start(&self, arguments: &Arguments, _given: &[DataType]) -> Result<Box<dyn Accumulator>> {
+        let search = (self.plan)(arguments)?;
         let weighted = arguments.has("w");
         let collected = HashMap::new();
         Ok(Box::new(Customers { inputs: self.inputs, weighted, search, collected, nulls: 0 }))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let item = Arc::new(Field::new_list_field(DataType::Float64, false));
-        let name = |name: &str| format_state_name(args.name, name);
-        Ok(vec![
-            Arc::new(Field::new(name("customers"), DataType::List(item), true)),
-            Arc::new(Field::new(name("nulls"), DataType::UInt64, true)),
-        ])
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&self.documentation)
-    }
-}
-
-impl Debug for Fit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fit").field("name", &self.spec.name).finish()
-    }
-}
-
-impl PartialEq for Fit {
-    fn eq(&self, other: &Self) -> bool {
-        self.spec.name == other.spec.name
-    }
-}
-
-impl Eq for Fit {}
-
-impl Hash for Fit {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.spec.name.hash(state);
     }
 }
 

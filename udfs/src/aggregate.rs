@@ -1,0 +1,90 @@
+//! Aggregate functions: many rows in, one value out.
+//!
+//! A function gives a [`Gather`]: what it returns, what its state looks like, and how a group starts.
+//! The state is what travels between partitions and what a rollup keeps, so it must merge, and the
+//! result must not depend on how the rows were split, down to the last bit. Constants are checked
+//! when the statement is planned; DISTINCT is refused, because two customers with equal values are
+//! still two.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::format_state_name;
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl};
+
+use crate::args::Arguments;
+use crate::contract::{Contract, answer_from_contract};
+use crate::function::{Function, Spec};
+use crate::types;
+
+/// What an aggregate does with the rows of a group.
+pub(crate) trait Gather: Send + Sync + 'static {
+    /// Refuses wrong constants while the statement is planned.
+    fn check(&self, arguments: &Arguments) -> Result<()>;
+
+    /// Result type for the argument types, after coercion.
+    fn returns(&self, given: &[DataType]) -> DataType;
+
+    /// Names and types of the state.
+    fn state(&self, given: &[DataType]) -> Vec<(&'static str, DataType)>;
+
+    /// A group without rows yet.
+    fn start(&self, arguments: &Arguments, given: &[DataType]) -> Result<Box<dyn Accumulator>>;
+}
+
+/// An aggregate of ours, as DataFusion holds it.
+pub(crate) type Aggregate = Contract<Box<dyn Gather>>;
+
+/// Makes a function of a contract and what it does with its rows.
+pub(crate) fn function(spec: &'static Spec, gather: impl Gather) -> Function {
+    let aggregate: Aggregate = Contract::new(spec, Box::new(gather));
+    Function::Aggregate(spec, Arc::new(AggregateUDF::from(aggregate)))
+}
+
+impl AggregateUDFImpl for Aggregate {
+    answer_from_contract!();
+
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        Ok(self.body.returns(arg_types))
+    }
+
+    fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
+        let given = types::check(self.spec, arg_fields)?;
+        Ok(Arc::new(Field::new(self.name(), self.body.returns(&given), true)))
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if args.is_distinct {
+            return Err(no_distinct(self.spec));
+        }
+        let arguments = Arguments::from_physical(self.spec, args.exprs)?;
+        self.body.start(&arguments, &types_of(args.expr_fields))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let state = self.body.state(&types_of(args.input_fields)).into_iter();
+        let field = |(name, data_type)| {
+            Arc::new(Field::new(format_state_name(args.name, name), data_type, true))
+        };
+        Ok(state.map(field).collect())
+    }
+}
+
+/// The error for `f(DISTINCT value)`.
+pub(crate) fn no_distinct(spec: &Spec) -> DataFusionError {
+    DataFusionError::Plan(format!(
+        "{} does not take DISTINCT: every row is one customer, also when two spend the same",
+        spec.name
+    ))
+}
+
+/// The type of a list in a state.
+pub(crate) fn list_of(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(item, false)))
+}
+
+fn types_of(fields: &[FieldRef]) -> Vec<DataType> {
+    fields.iter().map(|field| field.data_type().clone()).collect()
+}
