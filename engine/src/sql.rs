@@ -20,7 +20,7 @@ pub(crate) mod walk;
 pub(crate) use limits::NESTING_LIMIT;
 pub(crate) use statement::Own;
 pub(crate) use text::{split, tokenize};
-pub(crate) use types::sql_type;
+pub(crate) use types::{a_sql_type, sql_type};
 
 use crate::error::{EngineError, Result};
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};

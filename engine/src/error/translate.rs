@@ -8,7 +8,7 @@
 //! `column "amout" does not exist`, hint `did you mean "amount"?`.
 
 use super::{EngineError, ErrorKind};
-use crate::sql::sql_type;
+use crate::sql::a_sql_type;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
@@ -154,11 +154,10 @@ fn from_cast_text(text: &str) -> Option<EngineError> {
             rest.strip_suffix(" type")?.rsplit_once("' to value of ")?
         }
     };
-    let name =
-        type_name.parse::<DataType>().map_or_else(|_| type_name.to_owned(), |t| sql_type(&t));
-    let article = if name.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+    let wanted =
+        type_name.parse::<DataType>().map_or_else(|_| type_name.to_owned(), |t| a_sql_type(&t));
     Some(
-        EngineError::invalid(format!("\"{value}\" is not {article} {name}"))
+        EngineError::invalid(format!("\"{value}\" is not {wanted}"))
             .with_hint("TRY_CAST gives NULL for what cannot be converted"),
     )
 }

@@ -5,6 +5,7 @@
 //!
 //! Example: `SELECT in_segment(customer_id, 'vip') AS vip, sum(net_amount) FROM sales GROUP BY vip`.
 
+use crate::sql::sql_type;
 use arrow::datatypes::DataType;
 use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::{DataFusionError, Result};
@@ -51,7 +52,9 @@ impl InSegment {
         match comparison_coercion(value, member) {
             Some(common) => Ok((members.clone(), common)),
             None => plan_err!(
-                "in_segment: the members of \"{name}\" are of type {member}, not of type {value}"
+                "in_segment: the members of \"{name}\" are of type {}, not of type {}",
+                sql_type(member),
+                sql_type(value)
             ),
         }
     }

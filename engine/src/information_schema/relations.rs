@@ -9,6 +9,7 @@ use super::{described, is_listed};
 use crate::answer::{Answer, Cell, Kind, Shape, int, schema_of, text, yes_no};
 use crate::error::Result;
 use crate::relations::Relations;
+use crate::sql::sql_type;
 use crate::state::CATALOG;
 use crate::{information_schema, system};
 use arrow::datatypes::DataType;
@@ -121,7 +122,7 @@ fn push(answer: &mut Answer, table: &Name, columns: &[Column]) {
             int(index + 1),
             column.default.clone().into(),
             yes_no(column.nullable),
-            text(column.data_type.to_string()),
+            text(sql_type(&column.data_type)),
             Cell::Null,
             if column.data_type.is_string() { int(i32::MAX) } else { Cell::Null },
             precision,

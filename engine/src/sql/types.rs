@@ -26,3 +26,10 @@ pub(crate) fn sql_type(data_type: &DataType) -> String {
         other => other.to_string(),
     }
 }
+
+/// The same with its article: `an INT`, `a DATE`.
+pub(crate) fn a_sql_type(data_type: &DataType) -> String {
+    let name = sql_type(data_type);
+    let article = if name.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+    format!("{article} {name}")
+}

@@ -6,6 +6,7 @@
 use super::lines::Lines;
 use crate::copy::options::CopyOptions;
 use crate::error::{EngineError, Result};
+use crate::sql::a_sql_type;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -282,7 +283,7 @@ fn convert(
             }
             *fit = false;
             let reason = match &chunk.cells[place][row] {
-                Some(cell) => format!("'{cell}' is not a {}", type_name(field.data_type())),
+                Some(cell) => format!("'{cell}' is not {}", expected(field.data_type())),
                 None => "NULL where a value is required".to_owned(),
             };
             if !reject(Reader::misfit(
@@ -308,20 +309,12 @@ fn convert(
     Ok(true)
 }
 
-/// A type as SQL writes it.
-fn type_name(data_type: &DataType) -> String {
+/// A type as SQL writes it, and how a text of it looks where that is not plain.
+fn expected(data_type: &DataType) -> String {
+    let written = a_sql_type(data_type);
     match data_type {
-        DataType::Int8 => "TINYINT".to_owned(),
-        DataType::Int16 => "SMALLINT".to_owned(),
-        DataType::Int32 => "INTEGER".to_owned(),
-        DataType::Int64 => "BIGINT".to_owned(),
-        DataType::Float32 => "REAL".to_owned(),
-        DataType::Float64 => "DOUBLE".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
-        DataType::Date32 => "DATE (YYYY-MM-DD)".to_owned(),
-        DataType::Timestamp(..) => "TIMESTAMP (YYYY-MM-DD HH:MM:SS)".to_owned(),
-        DataType::Boolean => "BOOLEAN".to_owned(),
-        DataType::Utf8 | DataType::Utf8View => "VARCHAR".to_owned(),
-        other => other.to_string(),
+        DataType::Date32 => format!("{written} (YYYY-MM-DD)"),
+        DataType::Timestamp(..) => format!("{written} (YYYY-MM-DD HH:MM:SS)"),
+        _ => written,
     }
 }

@@ -10,9 +10,9 @@ use crate::answer::{Answer, Cell, Kind, Shape, int, schema_of, text};
 use crate::context::{StatementContext, full, quote};
 use crate::error::Result;
 use crate::session::Outcome;
-use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use crate::sql::tree::Written;
+use crate::sql::{Parsed, sql_type};
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -68,7 +68,7 @@ impl Own for AnalyzeTable {
             let nulls = number(batch, 1)?.and_then(|filled| rows.map(|rows| rows - filled));
             answer.push([
                 text(column.name.clone()),
-                text(column.data_type.to_string()),
+                text(sql_type(&column.data_type)),
                 rows.map_or(Cell::Null, int),
                 nulls.map_or(Cell::Null, int),
                 number(batch, 2)?.map_or(Cell::Null, int),

@@ -9,9 +9,9 @@ use crate::answer::{Answer, Cell, Kind, Shape, schema_of, text, yes_no};
 use crate::context::StatementContext;
 use crate::error::Result;
 use crate::session::Outcome;
-use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use crate::sql::tree::Written;
+use crate::sql::{Parsed, sql_type};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::common::TableReference;
@@ -92,7 +92,7 @@ impl Own for Describe {
 fn push(answer: &mut Answer, column: &Column, key: Cell) {
     answer.push([
         text(column.name.clone()),
-        text(column.data_type.to_string()),
+        text(sql_type(&column.data_type)),
         yes_no(column.nullable),
         column.default.clone().into(),
         key,
