@@ -40,6 +40,9 @@ pub(crate) fn base(
         .with_default_features();
     let mut state = crate::rules::install(builder).build();
     pareto_udfs::install(&mut state)?;
+    for (name, function) in pareto_udfs::tables() {
+        state.register_udtf(name, function);
+    }
     crate::functions::install(&mut state)?;
     Ok(state)
 }

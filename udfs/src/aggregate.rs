@@ -4,7 +4,8 @@
 //! The state is what travels between partitions and what a rollup keeps, so it must merge, and the
 //! result must not depend on how the rows were split, down to the last bit. Constants are checked
 //! when the statement is planned; DISTINCT is refused, because two customers with equal values are
-//! still two.
+//! still two. Where a statement has millions of groups a function may start all of them at once
+//! ([`Gather::start_many`]).
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator};
 
 use crate::args::Arguments;
 use crate::contract::{Contract, answer_from_contract};
@@ -32,7 +33,15 @@ pub(crate) trait Gather: Send + Sync + 'static {
 
     /// A group without rows yet.
     fn start(&self, arguments: &Arguments, given: &[DataType]) -> Result<Box<dyn Accumulator>>;
+
+    /// All groups at once, without rows yet; None, for an aggregate of few groups, keeps them apart.
+    fn start_many(&self) -> Option<StartMany> {
+        None
+    }
 }
+
+/// Starts all groups of a call at once.
+pub(crate) type StartMany = fn(&Arguments, &[DataType]) -> Result<Box<dyn GroupsAccumulator>>;
 
 /// An aggregate of ours, as DataFusion holds it.
 pub(crate) type Aggregate = Contract<Box<dyn Gather>>;
@@ -61,6 +70,21 @@ impl AggregateUDFImpl for Aggregate {
         }
         let arguments = Arguments::from_physical(self.spec, args.exprs)?;
         self.body.start(&arguments, &types_of(args.expr_fields))
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        self.body.start_many().is_some() && !args.is_distinct
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        let start_many = self.body.start_many().ok_or_else(|| {
+            DataFusionError::Internal(format!("{} keeps its groups apart", self.spec.name))
+        })?;
+        let arguments = Arguments::from_physical(self.spec, args.exprs)?;
+        start_many(&arguments, &types_of(args.expr_fields))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {

@@ -106,6 +106,13 @@ impl Arguments {
         !matches!(self.find(name), None | Some(Given::Absent))
     }
 
+    /// The first argument whose value is not known yet.
+    pub(crate) fn unknown(&self) -> Option<&'static str> {
+        let arguments = self.spec.parameters.iter().zip(&self.given);
+        let later = |(_, given): &(_, &Given)| matches!(given, Given::Later);
+        arguments.into_iter().find(later).map(|(parameter, _)| parameter.name)
+    }
+
     /// Which column arguments the function will receive as arrays, as positions in the call.
     pub(crate) fn columns(&self) -> Vec<usize> {
         let given = |index: usize| !matches!(self.given.get(index), None | Some(Given::Absent));
@@ -153,6 +160,31 @@ impl Arguments {
             .copied()
             .find(|word| *word == given)
             .ok_or_else(|| self.refuse(parameter, &value))
+    }
+
+    /// A date or timestamp; None while it is not known yet.
+    pub(crate) fn instant(&self, name: &str) -> Result<Option<ScalarValue>> {
+        let parameter = self.parameter(name)?;
+        let Some(value) = self.constant(parameter)? else { return Ok(None) };
+        match value {
+            ScalarValue::Date32(_)
+            | ScalarValue::Date64(_)
+            | ScalarValue::TimestampSecond(..)
+            | ScalarValue::TimestampMillisecond(..)
+            | ScalarValue::TimestampMicrosecond(..)
+            | ScalarValue::TimestampNanosecond(..) => Ok(Some(value)),
+            other => Err(self.refuse(parameter, &other)),
+        }
+    }
+
+    /// A text; None if it was left out without a default or is not known yet.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
+        let parameter = self.parameter(name)?;
+        let Some(value) = self.constant(parameter)? else { return Ok(None) };
+        match value.try_as_str() {
+            Some(Some(text)) => Ok(Some(text.to_owned())),
+            _ => Err(self.refuse(parameter, &value)),
+        }
     }
 
     /// A plain number.
@@ -234,7 +266,10 @@ impl Arguments {
                 | Kind::Real
                 | Kind::Model
                 | Kind::Key
-                | Kind::Whole => {}
+                | Kind::Whole
+                | Kind::Moment => {}
+                Kind::Instant => self.instant(name).map(drop)?,
+                Kind::Text(_) => self.text(name).map(drop)?,
                 Kind::Count(..) => self.count(name).map(drop)?,
                 Kind::Number(..) => self.number(name).map(drop)?,
                 Kind::Share => self.share(name).map(drop)?,

@@ -24,7 +24,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, WindowFunctionDefinition};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
     self, Expr as SqlExpr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Value, VisitMut,
-    visit_expressions_mut,
+    VisitorMut,
 };
 
 use crate::aggregate::{Aggregate, no_distinct};
@@ -57,17 +57,58 @@ pub fn normalize_statement(statement: &mut Statement) -> Result<()> {
 
 /// Writes the calls of our functions in any part of a parsed statement out in full.
 pub fn normalize_calls<V: VisitMut>(parsed: &mut V) -> Result<()> {
-    let visited = visit_expressions_mut(parsed, |expr| match expr {
-        SqlExpr::Function(call) => match normalize_call(call) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        },
-        _ => ControlFlow::Continue(()),
-    });
-    match visited {
+    match parsed.visit(&mut Calls) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
+}
+
+/// The walk over a statement: calls in expressions, and calls after FROM.
+struct Calls;
+
+impl VisitorMut for Calls {
+    type Break = DataFusionError;
+
+    fn post_visit_expr(&mut self, expr: &mut SqlExpr) -> ControlFlow<DataFusionError> {
+        match expr {
+            SqlExpr::Function(call) => flow(normalize_call(call)),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_table_factor(
+        &mut self,
+        factor: &mut ast::TableFactor,
+    ) -> ControlFlow<DataFusionError> {
+        match factor {
+            ast::TableFactor::Table { name, args: Some(call), .. } => {
+                flow(normalize_table(name, &mut call.args))
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn flow(result: Result<()>) -> ControlFlow<DataFusionError> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+/// A call after FROM; functions that give no table are left to DataFusion to refuse.
+fn normalize_table(name: &ast::ObjectName, args: &mut Vec<FunctionArg>) -> Result<()> {
+    let [ast::ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return Ok(()) };
+    let name = match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_ascii_lowercase(),
+    };
+    if let Some(function @ Function::Table(..)) = BY_NAME.get(name.as_str())
+        && args.iter().any(|arg| named(arg).is_some())
+    {
+        *args = positional(function.spec(), std::mem::take(args))?;
+    }
+    Ok(())
 }
 
 fn normalize_call(call: &mut ast::Function) -> Result<()> {
@@ -93,7 +134,7 @@ fn normalize_call(call: &mut ast::Function) -> Result<()> {
     Ok(())
 }
 
-/// Window functions need OVER, scalar functions must not have one.
+/// Window functions need OVER, scalar functions must not have one, table functions stand after FROM.
 fn check_kind(function: &Function, name: &str, over: bool) -> Result<(), String> {
     match (function, over) {
         (Function::Window(..), false) => Err(format!(
@@ -102,6 +143,9 @@ fn check_kind(function: &Function, name: &str, over: bool) -> Result<(), String>
         )),
         (Function::Scalar(..), true) => {
             Err(format!("{name} looks at one row only and does not take OVER: drop it"))
+        }
+        (Function::Table(..), _) => {
+            Err(format!("{name} gives a table: write SELECT * FROM {name}(...)"))
         }
         (Function::Window(..) | Function::Aggregate(..), true)
         | (Function::Scalar(..) | Function::Aggregate(..), false) => Ok(()),

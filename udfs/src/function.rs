@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableFunctionImpl;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, DocSection, Documentation, ScalarUDF, WindowUDF};
@@ -23,13 +24,18 @@ pub enum Function {
     Aggregate(&'static Spec, Arc<AggregateUDF>),
     /// One value per row, computed from the whole partition.
     Window(&'static Spec, Arc<WindowUDF>),
+    /// Constants in, a table out.
+    Table(&'static Spec, Arc<dyn TableFunctionImpl>),
 }
 
 impl Function {
     /// The contract.
     pub fn spec(&self) -> &'static Spec {
         match self {
-            Self::Scalar(spec, _) | Self::Aggregate(spec, _) | Self::Window(spec, _) => spec,
+            Self::Scalar(spec, _)
+            | Self::Aggregate(spec, _)
+            | Self::Window(spec, _)
+            | Self::Table(spec, _) => spec,
         }
     }
 
@@ -43,12 +49,13 @@ impl Function {
         self.spec().aliases
     }
 
-    /// `scalar`, `aggregate` or `window`.
+    /// `scalar`, `aggregate`, `window` or `table`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Scalar(..) => "scalar",
             Self::Aggregate(..) => "aggregate",
             Self::Window(..) => "window",
+            Self::Table(..) => "table",
         }
     }
 
@@ -57,16 +64,19 @@ impl Function {
         let call = self.spec().signature();
         match self {
             Self::Window(..) => format!("{call} OVER ([PARTITION BY ...])"),
+            Self::Table(..) => format!("SELECT ... FROM {call}"),
             Self::Scalar(..) | Self::Aggregate(..) => call,
         }
     }
 
-    /// Adds the function, under its name and aliases, to a registry.
+    /// Adds the function, under its name and aliases, to a registry. A registry has no place for table
+    /// functions: see [`tables`](crate::tables).
     pub fn install(&self, registry: &mut dyn FunctionRegistry) -> Result<()> {
         match self {
             Self::Scalar(_, function) => registry.register_udf(Arc::clone(function)).map(drop),
             Self::Aggregate(_, function) => registry.register_udaf(Arc::clone(function)).map(drop),
             Self::Window(_, function) => registry.register_udwf(Arc::clone(function)).map(drop),
+            Self::Table(..) => Ok(()),
         }
     }
 }
@@ -141,6 +151,12 @@ pub enum Kind {
     Key,
     /// A whole number column.
     Whole,
+    /// A column of dates or timestamps.
+    Moment,
+    /// A constant date or timestamp.
+    Instant,
+    /// A constant text, described by these words.
+    Text(&'static str),
     /// A constant whole number between these two.
     Count(i64, i64),
     /// A constant number between these two.
@@ -162,7 +178,13 @@ impl Kind {
     pub(crate) fn is_column(self) -> bool {
         matches!(
             self,
-            Self::Measure | Self::Amount | Self::Real | Self::Model | Self::Key | Self::Whole
+            Self::Measure
+                | Self::Amount
+                | Self::Real
+                | Self::Model
+                | Self::Key
+                | Self::Whole
+                | Self::Moment
         )
     }
 
@@ -174,6 +196,9 @@ impl Kind {
             Self::Model => "the STRUCT that a fit function returns".into(),
             Self::Key => "a number, date, timestamp or text that identifies the row".into(),
             Self::Whole => "a whole number".into(),
+            Self::Moment => "a date or timestamp".into(),
+            Self::Instant => "a constant date or timestamp".into(),
+            Self::Text(what) => what.into(),
             Self::Count(least, most) => format!("a constant whole number from {least} to {most}"),
             Self::Number(least, most) if most == f64::MAX => {
                 format!("a constant number of at least {least}")

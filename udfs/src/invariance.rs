@@ -1,13 +1,13 @@
 //! The answer depends on the customers and on nothing else: not on how rows are split into
 //! partitions and batches, nor on their order; not even in the last bit.
 //!
-//! Random columns with NULL, NaN, infinities, zeros of both signs and many ties go through every
-//! kind of function, once as a single batch and once shuffled and split. An infinite value must be
-//! the same error both times.
+//! Random columns with NULL, NaN, infinities, zeros of both signs, decimals of 38 digits and many
+//! ties go through every kind of function, once as a single batch and once shuffled and split. An
+//! infinite value, or a total too large, must be the same error both times.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch};
 use proptest::prelude::*;
 
 use crate::testing::{execution_error, planning_error, rows_over};
@@ -23,8 +23,39 @@ const SUMMARIES: &str = "SELECT g, pareto_share(v, 0.3), gini(v, neg => 'zero'),
     pareto_share(m), lorenz(v, points => 7, neg => 'allow'), pareto_customers(m), rfm_breaks(v, 3) FROM t \
     GROUP BY GROUPING SETS ((g), ()) ORDER BY g NULLS LAST";
 
-/// One customer: group, spend as float, spend in cents.
-type Customer = (i64, Option<f64>, Option<i64>);
+const HISTORIES: &str = "SELECT g, id, rfm_state(d, m, DATE '1970-02-20'), rfm_state(d, v, DATE '1970-02-20', unit => \
+    'month', collapse => 'week', include_first => true), rfm_state(CAST(d AS TIMESTAMP), m, TIMESTAMP \
+    '1970-02-20T12:00:00', on_negative => 'drop') FILTER (WHERE id % 7 > 0) FROM t GROUP BY GROUPING SETS ((g), (id), \
+    ()) ORDER BY g NULLS LAST, id NULLS LAST";
+
+const HISTORY: &str = "SELECT rfm_state(d, v, DATE '1970-02-20', collapse => 'month'), rfm_state(d, id, DATE \
+    '1970-02-20', unit => 'day') FROM t";
+
+const LIMITS: &str = "SELECT g, rfm_state(d, w, DATE '1970-02-20') FROM t GROUP BY g ORDER BY g";
+
+const REFUSED: &str = "SELECT g, rfm_state(d, m, DATE '1970-02-20', on_negative => 'reject') FROM t GROUP BY g ORDER \
+    BY g";
+
+const PLACES: &str = "SELECT id, value_decile_flag(v) OVER (), value_decile_flag(w) OVER (PARTITION BY g), \
+    freq_value_matrix(id % 4, v) OVER (), freq_value_matrix(id, m, a_breaks => ARRAY[0.1, 2]) OVER (PARTITION BY g), \
+    lifecycle_stage(d, DATE '1970-03-01', id % 6, DATE '1970-04-01', cadence => 20, previous => d) FROM t ORDER BY id";
+
+const MIGRATION: &str = "SELECT id % 2, segment_migration(id / 4, id % 4, g, v), segment_migration(id, g, m, m), \
+    segment_migration(id / 3, d, g) FILTER (WHERE id % 3 = 1) FROM t GROUP BY id % 2 ORDER BY id % 2";
+
+const TWICE: &str = "SELECT segment_migration(id / 4, id % 3, g, v) FROM t";
+
+const LARGE: &str = "SELECT id % 3, segment_migration(id / 4, id % 4, 'a', w) FROM t GROUP BY id % 3 ORDER BY id % 3";
+
+const STATEMENTS: [&str; 11] = [
+    WINDOWS, MONEY, SUMMARIES, HISTORIES, HISTORY, LIMITS, REFUSED, PLACES, MIGRATION, TWICE, LARGE,
+];
+
+/// One customer: group, spend as float, spend in cents, day, spend of up to 38 digits.
+type Customer = (i64, Option<f64>, Option<i64>, Option<i32>, Option<i128>);
+
+/// The largest decimal of 38 digits.
+const LARGEST: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
 
 fn customers() -> impl Strategy<Value = Vec<Customer>> {
     let float = prop_oneof![
@@ -35,7 +66,21 @@ fn customers() -> impl Strategy<Value = Vec<Customer>> {
         1 => any::<i32>().prop_map(|v| Some(f64::from(v) * 1e9)),
     ];
     let cents = prop_oneof![9 => (-50_i64..500).prop_map(Some), 1 => Just(None)];
-    prop::collection::vec((0_i64..3, float, cents), 1..40)
+    let day = prop_oneof![12 => (0_i32..60).prop_map(Some), 1 => Just(None)];
+    let wide = prop_oneof![
+        8 => (-9_i128..99).prop_map(Some),
+        1 => Just(None),
+        1 => Just(Some(LARGEST)),
+        1 => Just(Some(-LARGEST)),
+    ];
+    let all = prop::collection::vec((0_i64..3, float, cents, day, wide), 1..40);
+    (all, 0..8).prop_map(|(mut all, equal)| {
+        if equal == 0 {
+            let first = all[0];
+            all.fill(first);
+        }
+        all
+    })
 }
 
 fn batch(customers: &[(i64, Customer)]) -> RecordBatch {
@@ -44,11 +89,16 @@ fn batch(customers: &[(i64, Customer)]) -> RecordBatch {
     let floats: Float64Array = customers.iter().map(|(_, c)| c.1).collect();
     let cents: Decimal128Array = customers.iter().map(|(_, c)| c.2.map(i128::from)).collect();
     let cents = cents.with_precision_and_scale(12, 2).unwrap();
-    let columns: [(&str, ArrayRef); 4] = [
+    let days: Date32Array = customers.iter().map(|(_, c)| c.3).collect();
+    let wide: Decimal128Array = customers.iter().map(|(_, c)| c.4).collect();
+    let wide = wide.with_precision_and_scale(38, 2).unwrap();
+    let columns: [(&str, ArrayRef); 6] = [
         ("id", Arc::new(ids)),
         ("g", Arc::new(groups)),
         ("v", Arc::new(floats)),
         ("m", Arc::new(cents)),
+        ("d", Arc::new(days)),
+        ("w", Arc::new(wide)),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
         .unwrap()
@@ -64,7 +114,7 @@ fn check(customers: Vec<Customer>, shuffle: u64, partitions: usize, batch_size: 
     for (place, piece) in shuffled.chunks(batch_size).enumerate() {
         parts[place % partitions].push(batch(piece));
     }
-    for sql in [WINDOWS, MONEY, SUMMARIES] {
+    for sql in STATEMENTS {
         let once = rows_over(vec![vec![whole.clone()]], 8_192, sql);
         let split = rows_over(parts.clone(), batch_size, sql);
         assert_eq!(once, split, "{sql}");
@@ -85,6 +135,13 @@ proptest! {
     }
 
     #[test]
+    fn answers_do_not_depend_on_the_size_of_a_batch(customers in customers(), shuffle in any::<u64>()) {
+        for batch_size in [1, 7, 8_192] {
+            check(customers.clone(), shuffle, 3, batch_size);
+        }
+    }
+
+    #[test]
     fn an_infinite_value_is_an_error_wherever_it_stands(
         customers in customers(),
         place in any::<prop::sample::Index>(),
@@ -95,6 +152,14 @@ proptest! {
         let place = place.index(customers.len());
         customers[place].1 = Some(infinite);
         check(customers, 7, 3, 2);
+    }
+}
+
+#[test]
+fn nobody_at_all_is_no_error() {
+    for sql in STATEMENTS {
+        let rows = rows_over(vec![vec![batch(&[])]], 8_192, sql).unwrap();
+        assert!(rows.len() <= 1, "{sql}: {rows:?}");
     }
 }
 

@@ -24,10 +24,10 @@
 //! | `calls` | how a call may be written: named arguments, OVER; checks constants while planning |
 //! | `function` | the contract of a function, stated once |
 //! | `args`, `types` | read the constants and the column types of a call against the contract |
-//! | `scalar`, `aggregate`, `window` | the three shapes a function can have, as DataFusion functions |
-//! | `contract` | what all three answer from the contract alone |
+//! | `scalar`, `aggregate`, `window`, `table` | the shapes a function can have, as DataFusion functions |
+//! | `contract` | what the first three answer from the contract alone |
 //! | `distribution` | the aggregates that look at how often each amount occurs |
-//! | `ranking`, `amount` | order without comparing rows, sums without rounding |
+//! | `ranking`, `amount`, `totals`, `calendar` | order without comparing rows, sums without rounding, days and months |
 //! | `rfm`, `decile`, `concentration`, `segment`, `clv` | the packages |
 //! | `manual` | writes `docs/functions.md` |
 //!
@@ -37,6 +37,7 @@
 mod aggregate;
 mod amount;
 mod args;
+mod calendar;
 mod calls;
 mod clv;
 mod concentration;
@@ -51,19 +52,23 @@ mod ranking;
 mod rfm;
 mod scalar;
 mod segment;
+mod table;
 #[cfg(test)]
 mod testing;
+mod totals;
 mod types;
 mod window;
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableFunctionImpl;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 
 pub use calls::{normalize_calls, normalize_statement};
 pub use function::{Function, Kind, Otherwise, Parameter, Spec};
 pub use manual::manual;
+pub use segment::map_table::segment_map_text;
 pub use segment::maps::{Cells, MAPS, Map, Range, Rule};
 
 /// Every function, package by package, in the order of the manual.
@@ -78,7 +83,29 @@ pub fn functions() -> Vec<Function> {
     packages.into_iter().flatten().collect()
 }
 
-/// Adds every function with its aliases to a registry, and the planner that checks their calls.
+/// The table functions by every name they have, for `register_udtf` of a session: no
+/// [`FunctionRegistry`] takes them.
+///
+/// ```no_run
+/// # let context = datafusion::prelude::SessionContext::new();
+/// for (name, function) in pareto_udfs::tables() {
+///     context.register_udtf(name, function);
+/// }
+/// ```
+pub fn tables() -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
+    let named = |function: Function| {
+        let names = [function.name()].into_iter().chain(function.aliases().iter().copied());
+        let table = match function {
+            Function::Table(_, ref table) => Some(Arc::clone(table)),
+            Function::Scalar(..) | Function::Aggregate(..) | Function::Window(..) => None,
+        };
+        names.filter_map(|name| Some((name, Arc::clone(table.as_ref()?)))).collect::<Vec<_>>()
+    };
+    functions().into_iter().flat_map(named).collect()
+}
+
+/// Adds every function with its aliases to a registry, and the planner that checks their calls. Table
+/// functions are added by hand: see [`tables`].
 ///
 /// For named arguments that skip an optional one, also run [`normalize_statement`] on the parsed
 /// statement before it is planned.

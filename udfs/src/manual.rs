@@ -27,7 +27,12 @@ pub fn manual() -> String {
         }
         chapter(&mut text, function);
     }
-    push(&mut text, format_args!("\n## Segment maps\n\nThe first rule that matches wins.\n"));
+    push(
+        &mut text,
+        format_args!(
+            "\n## Segment maps\n\nThe first rule that matches wins; segment_map lists them.\n"
+        ),
+    );
     for map in MAPS {
         let names: Vec<&str> = map.rules.iter().map(|rule| rule.segment).collect();
         push(

@@ -2,13 +2,17 @@
 //!
 //! [`rfm_score`] is the rule for one measure and [`rfm`] for all three. [`rfm_breaks`] says which
 //! thresholds are in force, so that a scheduled run can freeze them and score against them with
-//! [`rfm_score_breaks`].
+//! [`rfm_score_breaks`]. [`rfm_state`] makes the history of a customer out of his purchases; its rows
+//! wait in [`histories`] and are counted in [`summaries`].
 
+pub(crate) mod histories;
 #[expect(clippy::module_inception, reason = "the file carries the SQL name of its function")]
 pub(crate) mod rfm;
 pub(crate) mod rfm_breaks;
 pub(crate) mod rfm_score;
 pub(crate) mod rfm_score_breaks;
+pub(crate) mod rfm_state;
+pub(crate) mod summaries;
 
 use crate::function::Function;
 
@@ -19,5 +23,6 @@ pub(crate) fn functions() -> Vec<Function> {
         rfm_score_breaks::function(),
         rfm::function(),
         rfm_breaks::function(),
+        rfm_state::function(),
     ]
 }

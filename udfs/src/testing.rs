@@ -13,10 +13,15 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// A session with the functions of this package.
 pub(crate) fn session(batch_size: usize, partitions: usize) -> SessionContext {
-    let config =
+    let mut config =
         SessionConfig::new().with_batch_size(batch_size).with_target_partitions(partitions);
+    // A second batch of groups that do not repeat goes on as states, without a first aggregation.
+    config.options_mut().execution.skip_partial_aggregation_probe_rows_threshold = batch_size;
     let mut context = SessionContext::new_with_config(config);
     crate::install(&mut context).unwrap();
+    for (name, function) in crate::tables() {
+        context.register_udtf(name, function);
+    }
     context
 }
 

@@ -60,10 +60,13 @@ fn read_as(kind: Kind, given: &DataType) -> Option<DataType> {
         Kind::Measure => amount.or_else(|| moment_type(given)),
         Kind::Key => amount.or_else(|| moment_type(given)).or_else(|| text_type(given)),
         Kind::Whole => amount.filter(|data_type| *data_type == DataType::Int64),
+        Kind::Moment => instant_type(given),
         Kind::Count(..)
         | Kind::Number(..)
         | Kind::Share
         | Kind::Choice(_)
+        | Kind::Instant
+        | Kind::Text(_)
         | Kind::Breaks
         | Kind::Shares
         | Kind::Names => Some(given.clone()),
@@ -81,6 +84,16 @@ fn amount_type(given: &DataType) -> Option<DataType> {
         DataType::Decimal128(..) | DataType::Decimal256(..) => Some(given.clone()),
         DataType::Dictionary(_, value) => amount_type(value),
         other if other.is_integer() => Some(DataType::Int64),
+        _ => None,
+    }
+}
+
+/// Dates and timestamps only.
+fn instant_type(given: &DataType) -> Option<DataType> {
+    match given {
+        DataType::Dictionary(_, value) => instant_type(value),
+        DataType::Null | DataType::Date32 | DataType::Date64 => Some(DataType::Date32),
+        DataType::Timestamp(..) => Some(given.clone()),
         _ => None,
     }
 }

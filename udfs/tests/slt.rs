@@ -47,6 +47,9 @@ async fn connect(place: Place) -> Result<Database> {
     let config = SessionConfig::new().with_target_partitions(2);
     let mut context = SessionContext::new_with_config(config);
     pareto_udfs::install(&mut context)?;
+    for (name, function) in pareto_udfs::tables() {
+        context.register_udtf(name, function);
+    }
     if place.reads("cdnow")? {
         let purchases = place.temporary.join("cdnow.parquet");
         std::fs::write(&purchases, pareto_testdata::cdnow::parquet())?;

@@ -13,9 +13,10 @@ use datafusion::common::{DataFusionError, Result};
 use super::bgnbd::Bgnbd;
 use super::expected_purchases::{HORIZON, check_horizon};
 use super::expected_spend::{M, SPENDING};
-use super::model::{Models, YEAR_DAYS, check_history, number};
+use super::model::{Models, check_history, number};
 use super::p_alive::{MODEL, T, TX, X};
 use crate::args::Arguments;
+use crate::calendar::YEAR_DAYS;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::scalar::{self, Each};
 

@@ -14,6 +14,7 @@ use datafusion::common::{DataFusionError, Result, ScalarValue};
 
 use super::bgnbd::Bgnbd;
 use super::gammagamma::GammaGamma;
+use crate::calendar::unit_days;
 
 /// What a fit has found.
 #[derive(Debug, Clone, Default)]
@@ -155,14 +156,8 @@ impl<'a> Models<'a> {
 
     /// Days in the time unit of the model of a row.
     pub(crate) fn unit_days(&self, row: usize) -> f64 {
-        match self.units.as_ref().filter(|units| units.is_valid(row)).map(|units| units.value(row))
-        {
-            Some("day") => 1.0,
-            Some("month") => YEAR_DAYS / 12.0,
-            Some("quarter") => YEAR_DAYS / 4.0,
-            Some("year") => YEAR_DAYS,
-            _ => 7.0,
-        }
+        let units = self.units.as_ref().filter(|units| units.is_valid(row));
+        unit_days(units.map_or("", |units| units.value(row)))
     }
 
     fn params(&self, row: usize) -> Option<Vec<f64>> {
@@ -170,9 +165,6 @@ impl<'a> Models<'a> {
         present.then(|| self.params.value(row).as_primitive::<Float64Type>().values().to_vec())
     }
 }
-
-/// Days in a year, on average.
-pub(crate) const YEAR_DAYS: f64 = 365.25;
 
 /// A column of numbers that may be missing in the call or in a row.
 pub(crate) fn number(columns: &[ArrayRef], place: usize, row: usize) -> Option<f64> {

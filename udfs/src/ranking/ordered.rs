@@ -201,7 +201,7 @@ fn decimals(column: &ArrayRef) -> Ordered {
 }
 
 /// Reads integers, dates, times, timestamps and durations as 64-bit integers.
-fn integers(column: &ArrayRef) -> Result<Int64Array> {
+pub(crate) fn integers(column: &ArrayRef) -> Result<Int64Array> {
     let data = column.to_data();
     let plain = match column.data_type() {
         DataType::Timestamp(..)

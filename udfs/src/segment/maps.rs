@@ -3,12 +3,9 @@
 //! A map is an ordered list of rules over the three scores; the first rule that matches names the
 //! customer, and a customer no rule matches is one of the `Others`. Order is data: where two rules
 //! overlap, the earlier one has the cell. Score 0 stands for a customer who has not bought yet.
-
-/// A customer no rule matches.
-pub(crate) const OTHERS: &str = "Others";
-
-/// Scores above this belong to no rule.
-const HIGHEST: i64 = 9;
+//!
+//! These are the maps that come with the library; [`rules`](super::rules) puts them, and those that a
+//! statement brings along, to use.
 
 /// One way to name customers by their scores.
 #[derive(Debug)]
@@ -44,45 +41,11 @@ pub enum Cells {
     List(&'static [i64]),
 }
 
-impl Cells {
-    /// True if the cell is one of them.
-    pub fn contains(&self, r: i64, f: i64, m: i64) -> bool {
-        let within = |(low, high): Range, score: i64| (low..=high).contains(&score);
-        match self {
-            Self::Box(rs, fs, ms) => within(*rs, r) && within(*fs, f) && within(*ms, m),
-            Self::Worth(rs, fms) => within(*rs, r) && within(*fms, f + m),
-            Self::List(cells) => cells.contains(&(100 * r + 10 * f + m)),
-        }
-    }
-}
-
 impl Map {
     /// The map of that name.
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
         MAPS.iter().find(|map| map.name == name)
     }
-
-    /// The segment of every cell, for scores 0 to 9, at place `100 r + 10 f + m`.
-    pub(crate) fn table(&self) -> Vec<&'static str> {
-        let scores = 0..=HIGHEST;
-        let cells = scores.clone().flat_map(|r| {
-            let scores = scores.clone();
-            scores.clone().flat_map(move |f| scores.clone().map(move |m| (r, f, m)))
-        });
-        cells.map(|(r, f, m)| self.segment(r, f, m)).collect()
-    }
-
-    /// The first rule that matches.
-    pub fn segment(&self, r: i64, f: i64, m: i64) -> &'static str {
-        let rule = self.rules.iter().find(|rule| rule.cells.contains(r, f, m));
-        rule.map_or(OTHERS, |rule| rule.segment)
-    }
-}
-
-/// The place of a cell in [`Map::table`]; None for scores outside 0 to 9.
-pub(crate) fn cell(r: i64, f: i64, m: i64) -> Option<usize> {
-    let within = [r, f, m].iter().all(|score| (0..=HIGHEST).contains(score));
-    within.then(|| usize::try_from(100 * r + 10 * f + m).ok()).flatten()
 }
 
 /// The names of the maps, in the order of [`MAPS`].
@@ -179,45 +142,5 @@ mod tests {
     fn names_list_the_maps() {
         let names: Vec<&str> = MAPS.iter().map(|map| map.name).collect();
         assert_eq!(names, NAMES);
-    }
-
-    #[test]
-    fn standard10_names_the_customers_of_the_readme() {
-        let map = Map::find("standard10").unwrap();
-        let named = [(3, 4, 3), (4, 1, 2), (3, 2, 3), (5, 4, 4), (4, 3, 3)]
-            .map(|(r, f, m)| map.segment(r, f, m));
-        let expected = [
-            "Potential Loyalist",
-            "New Customers",
-            "Loyal Customers",
-            "Potential Loyalist",
-            "Potential Loyalist",
-        ];
-        assert_eq!(named, expected);
-    }
-
-    #[test]
-    fn every_cell_of_shopify11_and_pyramid_has_a_name() {
-        for name in ["shopify11", "pyramid"] {
-            let map = Map::find(name).unwrap();
-            for r in 1..=5 {
-                for f in 1..=5 {
-                    for m in 1..=5 {
-                        assert_ne!(map.segment(r, f, m), OTHERS, "{name} {r}{f}{m}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_table_agrees_with_the_rules() {
-        for map in MAPS {
-            let table = map.table();
-            assert_eq!(table.len(), 1_000);
-            assert_eq!(table[cell(3, 4, 4).unwrap()], map.segment(3, 4, 4));
-        }
-        assert_eq!(cell(10, 1, 1), None);
-        assert_eq!(cell(1, -1, 1), None);
     }
 }
