@@ -1,7 +1,8 @@
-"""Make cdnow_sample_histories.csv and cdnow_sample_spend.csv from CDNOW_sample.txt.
+"""Make cdnow_sample_customers.csv, cdnow_sample_histories.csv and cdnow_sample_spend.csv from CDNOW_sample.txt.
 
 The sample is the tenth of the CDNOW customers that the published fits are of; see testdata/README.md
 for the source. Purchases of a day are one purchase; the first 39 weeks count, to 1997-09-30.
+The customers have the same numbers in cdnow.parquet.
 
     pip download --no-deps lifetimes==0.11.3
     python testdata/golden/cdnow_sample.py Lifetimes-0.11.3-py3-none-any.whl
@@ -38,6 +39,8 @@ def main():
         if x > 0:
             spend[x, sum(days.values()) - days[first]] += 1
     folder = pathlib.Path(__file__).parent
+    customers = "\n".join(str(int(customer)) for customer in sorted(spent))
+    (folder / "cdnow_sample_customers.csv").write_text(f"customer_id\n{customers}\n")
     for name, header, counts in (
         ("cdnow_sample_histories.csv", "x,tx_days,t_days,customers", histories),
         ("cdnow_sample_spend.csv", "x,repeat_cents,customers", spend),
