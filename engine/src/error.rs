@@ -173,7 +173,7 @@ fn find_name(sql: &str, name: &str) -> Option<Position> {
     let tokens = crate::sql::tokenize(sql).ok()?;
     let spells = |token: &Token, text: &str| match token {
         Token::Word(word) => word.value.eq_ignore_ascii_case(text),
-        Token::SingleQuotedString(value) => value == text,
+        Token::SingleQuotedString(value) => value == text || value.rsplit('.').next() == Some(text),
         _ => false,
     };
     let found = tokens

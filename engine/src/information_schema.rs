@@ -1,12 +1,13 @@
 //! `information_schema`: the warehouse described the way the SQL standard says, for every tool that looks there.
 //!
 //! Built from the catalog alone, without opening a table. Routines and parameters come from DataFusion, which knows
-//! its functions and ours. Hidden schemas (the members of segments) are not listed.
+//! its functions and most of ours. Hidden schemas (the members of segments) are not listed.
 //!
 //! Example: `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`.
 
 mod keys;
 mod relations;
+mod routines;
 
 use crate::answer::{Described, Make, Shape};
 use crate::relations::{HIDDEN_SCHEMA, Names, Relations};
@@ -102,10 +103,16 @@ impl SchemaProvider for Listed {
         if let (NAME, Some(routine)) = (self.schema, routine) {
             let names = Arc::new(Names::new(Arc::clone(&self.relations)));
             let functions = self.relations.template().table_functions().clone();
-            return InformationSchemaProvider::new(names)
+            let listed = InformationSchemaProvider::new(names)
                 .with_table_functions(functions)
                 .table(routine)
-                .await;
+                .await?;
+            return match listed {
+                Some(listed) if *routine == ROUTINES[0] => {
+                    Ok(Some(routines::with_ours(listed, &self.relations).await?))
+                }
+                other => Ok(other),
+            };
         }
         let known = self.table_names();
         let error =

@@ -197,6 +197,7 @@ impl Session {
         names.extend(state.higher_order_functions().keys().cloned());
         names.extend(state.table_functions().keys().cloned());
         names.extend(sql::prepare::FILE_FUNCTIONS.iter().map(|(name, _)| (*name).to_owned()));
+        names.extend(pareto_udfs::chains().map(|spec| spec.name.to_owned()));
         names.into_iter().collect()
     }
 

@@ -1,7 +1,7 @@
 //! Text to statement.
 //!
-//! A text is cut into tokens, measured against the limits, numbered parameters are given to its `?`, and the first
-//! words decide whose it is: one of ours (the list in `sql/statement.rs`) or DataFusion's. This module never looks a
+//! A text is cut into tokens, measured against the limits, numbered parameters are given to its `?`, brackets that the
+//! parser does not expect are dropped, and the first words decide whose it is: one of ours (the list in `sql/statement.rs`) or DataFusion's. This module never looks a
 //! name up and never runs anything.
 //!
 //! Example: `parse("SHOW TABLES")` becomes a query on `information_schema.tables`; `parse("OPTIMIZE sales")` becomes a
@@ -26,6 +26,7 @@ use crate::error::{EngineError, Result};
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use dialect::DIALECT;
 use reader::Reader;
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use tree::Tree;
 
@@ -44,6 +45,7 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed> {
     let mut tokens = tokenize(sql)?;
     limits::check_tokens(&tokens)?;
     number_parameters(&mut tokens)?;
+    drop_empty_brackets(&mut tokens);
     if !tokens.iter().any(|token| is_content(&token.token)) {
         return Err(EngineError::invalid("there is no statement"));
     }
@@ -72,8 +74,34 @@ pub(crate) fn sql_text(sql: &str) -> Result<Tree> {
     sql_statement(tokenize(sql)?).map(Tree::new)
 }
 
+/// `current_user()` as `current_user`: to the parser these words are calls as they stand, and brackets an error.
+fn drop_empty_brackets(tokens: &mut Vec<TokenWithSpan>) {
+    let is_call = |token: &Token| {
+        matches!(token, Token::Word(word) if word.quote_style.is_none() && matches!(
+            word.keyword,
+            Keyword::CURRENT_USER | Keyword::CURRENT_CATALOG | Keyword::SESSION_USER | Keyword::USER
+        ))
+    };
+    let mut at = 0;
+    while at < tokens.len() {
+        let mut next = (at + 1..tokens.len()).filter(|next| !is_space(&tokens[*next].token));
+        if is_call(&tokens[at].token)
+            && let (Some(open), Some(close)) = (next.next(), next.next())
+            && tokens[open].token == Token::LParen
+            && tokens[close].token == Token::RParen
+        {
+            tokens.drain(at + 1..=close);
+        }
+        at += 1;
+    }
+}
+
+fn is_space(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(_))
+}
+
 /// Parses with DataFusion's parser and our dialect.
-fn sql_statement(tokens: Vec<TokenWithSpan>) -> Result<SqlStatement> {
+pub(crate) fn sql_statement(tokens: Vec<TokenWithSpan>) -> Result<SqlStatement> {
     let mut parser = DFParserBuilder::new(tokens)
         .with_dialect(&DIALECT)
         // A level of brackets costs the parser up to three levels of its own.

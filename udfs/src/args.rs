@@ -267,7 +267,8 @@ impl Arguments {
                 | Kind::Model
                 | Kind::Key
                 | Kind::Whole
-                | Kind::Moment => {}
+                | Kind::Moment
+                | Kind::Written(_) => {}
                 Kind::Instant => self.instant(name).map(drop)?,
                 Kind::Text(_) => self.text(name).map(drop)?,
                 Kind::Count(..) => self.count(name).map(drop)?,

@@ -171,6 +171,8 @@ pub enum Kind {
     Shares,
     /// A constant array of texts.
     Names,
+    /// A part of the statement that a chain stands for, described by these words.
+    Written(&'static str),
 }
 
 impl Kind {
@@ -189,7 +191,7 @@ impl Kind {
     }
 
     /// What to tell somebody who passed something else.
-    pub(crate) fn accepts(self) -> String {
+    pub fn accepts(self) -> String {
         match self {
             Self::Measure => "a number, date, time, timestamp or duration".into(),
             Self::Amount | Self::Real => "a number".into(),
@@ -214,6 +216,7 @@ impl Kind {
                 "a constant array of strictly increasing shares above 0 and below 1".into()
             }
             Self::Names => "a constant array of texts".into(),
+            Self::Written(what) => what.into(),
         }
     }
 }
@@ -242,7 +245,7 @@ impl Spec {
     }
 
     /// The contract in DataFusion's own form, for `documentation()`.
-    pub(crate) fn documentation(&self) -> Documentation {
+    pub fn documentation(&self) -> Documentation {
         let section = DocSection { include: true, label: self.package, description: None };
         let description = format!(
             "{}\n\nReturns {}\n\nNULL: {}\n\nTies: {}\n\nErrors: {}\n\nFormula: {}\n\nSource: {}",

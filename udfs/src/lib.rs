@@ -29,6 +29,7 @@
 //! | `distribution` | the aggregates that look at how often each amount occurs |
 //! | `ranking`, `amount`, `totals`, `calendar` | order without comparing rows, sums without rounding, days and months |
 //! | `rfm`, `decile`, `concentration`, `segment`, `clv` | the packages |
+//! | `chains` | the contracts of whole chains by table name, which a host with tables writes out |
 //! | `manual` | writes `docs/functions.md` |
 //!
 //! To add a function: a file in its package with a `Spec` and a plan, a line in the package's
@@ -39,6 +40,7 @@ mod amount;
 mod args;
 mod calendar;
 mod calls;
+mod chains;
 mod clv;
 mod concentration;
 mod contract;
@@ -66,6 +68,7 @@ use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 
 pub use calls::{normalize_calls, normalize_statement};
+pub use chains::chains;
 pub use function::{Function, Kind, Otherwise, Parameter, Spec};
 pub use manual::manual;
 pub use segment::map_table::segment_map_text;

@@ -5,9 +5,9 @@
 
 use std::fmt::Write;
 
-use crate::function::{Function, Otherwise};
-use crate::functions;
+use crate::function::{Otherwise, Spec};
 use crate::segment::maps::MAPS;
+use crate::{chains, functions};
 
 /// The whole manual as Markdown.
 pub fn manual() -> String {
@@ -25,7 +25,13 @@ pub fn manual() -> String {
             package = function.spec().package;
             push(&mut text, format_args!("\n## {package}\n"));
         }
-        chapter(&mut text, function);
+        chapter(&mut text, function.spec(), &function.signature(), function.kind());
+    }
+    let about = "A chain is given a table by name and stands for a few lines of SQL over the functions above, \
+                 which EXPLAIN shows. They are part of Pareto's SQL, not of the library for DataFusion.";
+    push(&mut text, format_args!("\n## Chains\n\n{about}\n"));
+    for spec in chains() {
+        chapter(&mut text, spec, &format!("SELECT ... FROM {}", spec.signature()), "table");
     }
     push(
         &mut text,
@@ -44,10 +50,9 @@ pub fn manual() -> String {
     text
 }
 
-fn chapter(text: &mut String, function: &Function) {
-    let spec = function.spec();
-    push(text, format_args!("\n### {}\n\n```sql\n{}\n```\n\n", spec.name, function.signature()));
-    push(text, format_args!("{} ({} function", spec.summary, function.kind()));
+fn chapter(text: &mut String, spec: &Spec, signature: &str, kind: &str) {
+    push(text, format_args!("\n### {}\n\n```sql\n{signature}\n```\n\n", spec.name));
+    push(text, format_args!("{} ({kind} function", spec.summary));
     for alias in spec.aliases {
         push(text, format_args!("; also called `{alias}`"));
     }
@@ -91,8 +96,8 @@ mod tests {
     use std::path::Path;
 
     use super::manual;
-    use crate::functions;
     use crate::testing::rows;
+    use crate::{chains, functions};
 
     #[test]
     fn the_manual_is_in_step() {
@@ -123,6 +128,7 @@ mod tests {
             names.push(function.name());
             names.extend(function.aliases());
         }
+        names.extend(chains().map(|spec| spec.name));
         let count = names.len();
         assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
         names.sort_unstable();

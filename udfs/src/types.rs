@@ -69,7 +69,8 @@ fn read_as(kind: Kind, given: &DataType) -> Option<DataType> {
         | Kind::Text(_)
         | Kind::Breaks
         | Kind::Shares
-        | Kind::Names => Some(given.clone()),
+        | Kind::Names
+        | Kind::Written(_) => Some(given.clone()),
     }
 }
 

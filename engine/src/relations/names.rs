@@ -160,7 +160,8 @@ impl OneSchema {
         }
         match names().find(|known| known.name.eq_ignore_ascii_case(&name.name)) {
             Some(known) => error.with_hint(format!("did you mean \"{known}\"?")),
-            None => error,
+            // A misspelt `rfm_tabel(..)` is looked up as a table, too.
+            None => error.with_nearest(&name.name, pareto_udfs::chains().map(|spec| spec.name)),
         }
     }
 }

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `sales VERSION AS OF 3` | the relation `"sales VERSION AS OF 3"`, with the alias `sales` |
 //! | `read_csv('x.csv')` | a relation of that name, whose files are opened here because planning may not wait |
+//! | `rfm_table('sales', ..)` | the query it stands for |
 //! | `in_segment(customer_id, 'best')` | the same call of a function that knows the members of the segment |
 //! | `decile(x, ties => 'split')` | the same call with every argument in its place |
 //! | `CustomerID` over a file whose column is `"CustomerID"` | the quoted name, where only one column can be meant |
 //!
 //! It changes names, never meaning: what it does not recognise it leaves alone.
 
+mod chains;
 mod columns;
 mod file_functions;
 
@@ -142,6 +144,11 @@ impl Rewrite<'_> {
     fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
         let TableFactor::Table { name, alias, args, version, .. } = factor else { return Ok(()) };
         if let Some(arguments) = args {
+            // The walk goes on into the query.
+            if let Some(derived) = chains::expand(name, arguments, alias.as_ref())? {
+                *factor = derived;
+                return Ok(());
+            }
             if let Some(source) = file_functions::source(name, &arguments.args)? {
                 let relation = format!("{name}({})", list(&arguments.args));
                 alias.get_or_insert_with(|| plain_alias(&name.to_string().to_lowercase()));
