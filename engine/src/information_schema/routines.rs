@@ -1,7 +1,7 @@
 //! `information_schema.routines`: every function, also those that only a rewrite of the statement knows.
 //!
-//! DataFusion lists what is registered with it. The chains, the functions that read files and `in_segment` are gone
-//! before it plans; their rows are added here, in the same columns.
+//! DataFusion lists what is registered with it. The chains and the functions that read files are gone before it
+//! plans; their rows are added here, in the same columns.
 //!
 //! Example: `SHOW FUNCTIONS LIKE 'rfm_t%'` lists `rfm_table` with its arguments.
 
@@ -15,11 +15,9 @@ use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::physical_plan::collect;
 use std::sync::Arc;
 
-/// A function that DataFusion never sees.
+/// A table function that DataFusion never sees.
 struct Routine {
     name: &'static str,
-    kind: &'static str,
-    returns: &'static str,
     description: String,
     syntax: String,
 }
@@ -40,26 +38,15 @@ pub(super) async fn with_ours(
 fn routines() -> Vec<Routine> {
     let chains = pareto_udfs::chains().into_iter().map(|spec| Routine {
         name: spec.name,
-        kind: "TABLE",
-        returns: "TABLE",
         description: spec.documentation().description,
         syntax: spec.signature(),
     });
     let files = FILE_FUNCTIONS.iter().map(|(name, _)| Routine {
         name,
-        kind: "TABLE",
-        returns: "TABLE",
         description: "Reads files where they lie.".to_owned(),
         syntax: format!("{name}('data/*' [, option => value, ..])"),
     });
-    let segment = Routine {
-        name: "in_segment",
-        kind: "SCALAR",
-        returns: "Boolean",
-        description: "Whether a customer is a member of a segment.".to_owned(),
-        syntax: "in_segment(customer_id, 'segment')".to_owned(),
-    };
-    chains.chain(files).chain([segment]).collect()
+    chains.chain(files).collect()
 }
 
 /// Rows in the columns of the list, found by name.
@@ -70,8 +57,7 @@ fn rows(schema: &SchemaRef, routines: &[Routine]) -> Result<RecordBatch> {
             "specific_schema" | "routine_schema" => Some(DEFAULT_SCHEMA.to_owned()),
             "specific_name" | "routine_name" => Some(routine.name.to_owned()),
             "routine_type" => Some("FUNCTION".to_owned()),
-            "data_type" => Some(routine.returns.to_owned()),
-            "function_type" => Some(routine.kind.to_owned()),
+            "data_type" | "function_type" => Some("TABLE".to_owned()),
             "description" => Some(routine.description.clone()),
             "syntax_example" => Some(routine.syntax.clone()),
             _ => None,

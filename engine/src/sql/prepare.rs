@@ -5,8 +5,10 @@
 //! | `sales VERSION AS OF 3` | the relation `"sales VERSION AS OF 3"`, with the alias `sales` |
 //! | `read_csv('x.csv')` | a relation of that name, whose files are opened here because planning may not wait |
 //! | `rfm_table('sales', ..)` | the query it stands for |
+//! | `segment(r, f, m, map => 'my_map')` | the same call with the rules in the table `my_map` |
 //! | `in_segment(customer_id, 'best')` | the same call of a function that knows the members of the segment |
 //! | `decile(x, ties => 'split')` | the same call with every argument in its place |
+//! | `UPDATE t SET .. FROM s WHERE ..` | the `MERGE` that says the same |
 //! | `CustomerID` over a file whose column is `"CustomerID"` | the quoted name, where only one column can be meant |
 //!
 //! It changes names, never meaning: what it does not recognise it leaves alone.
@@ -14,6 +16,9 @@
 mod chains;
 mod columns;
 mod file_functions;
+mod named;
+mod segment_maps;
+mod update_from;
 
 pub(crate) use file_functions::FUNCTIONS as FILE_FUNCTIONS;
 
@@ -32,9 +37,11 @@ use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
 use futures::TryFutureExt;
 use futures::future::BoxFuture;
 use pareto_catalog::AsOf;
+use segment_maps::Maps;
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan, VisitorMut,
+    ObjectNamePart, Statement, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan,
+    VisitorMut,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -47,9 +54,12 @@ pub(crate) fn plan<'a>(
     state: &'a SessionState,
 ) -> BoxFuture<'a, Result<LogicalPlan>> {
     Box::pin(async move {
-        let Found { files, segments } = rewritten(&mut tree, relations)?;
+        let Found { files, segments, maps } = rewritten(&mut tree, relations)?;
         for (name, source) in files {
             relations.add_files(name, &source).await?;
+        }
+        if let Some(mut maps) = maps.read(relations, state).await? {
+            visit(tree.statement_mut()?, &mut maps)?;
         }
         let references = state.resolve_table_references(tree.statement()?)?;
         let known = columns::known(references, state).await?;
@@ -94,6 +104,8 @@ struct Found {
     files: Vec<(String, crate::relations::FileSource)>,
     /// The segments it asks for, with the query of their members.
     segments: BTreeMap<String, String>,
+    /// The segment maps it names that are tables.
+    maps: Maps,
 }
 
 /// DataFusion's planner on the tree.
@@ -125,7 +137,13 @@ struct Rewrite<'a> {
 impl VisitorMut for Rewrite<'_> {
     type Break = EngineError;
 
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<EngineError> {
+        update_from::as_merge(statement);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<EngineError> {
+        self.found.maps.table_factor(factor);
         match self.table_factor(factor) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
@@ -133,6 +151,7 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<EngineError> {
+        self.found.maps.expr(expr);
         match self.in_segment(expr) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),

@@ -6,9 +6,8 @@
 //!
 //! Example: `rfm_table('sales', 'customer_id', ts => 'sold_on', ..)`.
 
-use super::identifier;
 use crate::error::{EngineError, Result};
-use crate::sql::prepare::text;
+use crate::sql::prepare::{named, text};
 use crate::sql::walk;
 use pareto_udfs::{Kind, Otherwise, Parameter, Spec};
 use sqlparser::ast::{
@@ -184,7 +183,7 @@ impl Call {
         };
         let written = text(value).filter(|text| !text.trim().is_empty());
         let written = written.ok_or_else(|| self.refuse(parameter, value))?;
-        Ok(Ident { span: value.span(), ..identifier(&written) })
+        Ok(Ident { span: value.span(), ..named::column(&written) })
     }
 
     /// The table that a text names, as tokens.
@@ -196,23 +195,19 @@ impl Call {
             Some(value) => self.refuse(parameter, value),
             None => EngineError::internal("the table was not checked"),
         };
-        let tokens = crate::sql::tokenize(&written).map_err(|_| refused())?;
-        let mut parts = Vec::new();
-        for (index, token) in tokens.into_iter().enumerate() {
-            parts.push(match (token.token, index % 2) {
-                (Token::Word(word), 0) => plain(Token::Word(word)),
-                (Token::Period, 1) => Token::Period,
-                _ => {
-                    return Err(refused().with_hint(
-                        "write 'table' or 'schema.table', a name with other marks in double quotes",
-                    ));
-                }
-            });
+        let parts = named::table(&written).ok_or_else(|| {
+            refused().with_hint(
+                "write 'table' or 'schema.table', a name with other marks in double quotes",
+            )
+        })?;
+        let mut tokens = Vec::new();
+        for part in parts {
+            if !tokens.is_empty() {
+                tokens.push(TokenWithSpan::new(Token::Period, at));
+            }
+            tokens.push(named::token(&Ident { span: at, ..part }));
         }
-        if parts.len() % 2 == 0 {
-            return Err(refused());
-        }
-        Ok(parts.into_iter().map(|token| TokenWithSpan::new(token, at)).collect())
+        Ok(tokens)
     }
 
     /// An argument as it was written, as tokens.
@@ -229,23 +224,6 @@ impl Call {
         };
         placed(&written, value.span())
     }
-}
-
-/// A word that is a name and nothing else, whatever the grammar makes of it.
-fn plain(token: Token) -> Token {
-    match token {
-        Token::Word(mut word) => {
-            word.keyword = sqlparser::keywords::Keyword::NoKeyword;
-            Token::Word(word)
-        }
-        other => other,
-    }
-}
-
-/// A column's name, as a token.
-pub(super) fn name_token(column: &Ident) -> TokenWithSpan {
-    let token = plain(Token::make_word(&column.value, column.quote_style));
-    TokenWithSpan::new(token, column.span)
 }
 
 /// A text of SQL as tokens that all stand at one place.

@@ -11,8 +11,9 @@
 //!
 //! Example: `SELECT {customer} FROM {t}`.
 
-use super::call::{Call, name_token, placed};
+use super::call::{Call, placed};
 use crate::error::{EngineError, Result};
+use crate::sql::prepare::named;
 use sqlparser::tokenizer::TokenWithSpan;
 
 /// The history of every customer, from every row of the table.
@@ -46,7 +47,7 @@ pub(super) fn fill(template: &str, call: &Call) -> Result<Vec<TokenWithSpan>> {
 fn filled(hole: &str, call: &Call) -> Result<Vec<TokenWithSpan>> {
     match hole {
         "t" => call.table(),
-        "customer" | "ts" | "amount" => Ok(vec![name_token(&call.column(hole)?)]),
+        "customer" | "ts" | "amount" => Ok(vec![named::token(&call.column(hole)?)]),
         _ => match hole.strip_suffix("=>") {
             None => call.value(hole),
             Some(name) if call.given(name).is_none() => Ok(Vec::new()),
