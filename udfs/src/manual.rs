@@ -121,6 +121,18 @@ mod tests {
         }
     }
 
+    /// A chain needs a host with tables: the engine runs these.
+    #[test]
+    fn every_example_of_a_chain_is_a_specification() {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/slt/chains/examples.slt");
+        let specified = std::fs::read_to_string(path).unwrap();
+        for spec in chains() {
+            let expected = format!("\n{}\n----\n{}\n", spec.example, spec.answer.join("\n"));
+            assert!(specified.contains(&expected), "{expected}");
+        }
+    }
+
     #[test]
     fn names_are_unique_and_lower_case() {
         let mut names: Vec<&str> = vec![];

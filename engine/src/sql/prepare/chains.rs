@@ -79,9 +79,6 @@ mod tests {
     use super::*;
     use crate::sql::prepare::visit;
     use crate::sql::tree::Tree;
-    use arrow::array::RecordBatch;
-    use arrow::util::display::{ArrayFormatter, FormatOptions};
-    use futures::TryStreamExt;
     use sqlparser::ast::VisitorMut;
     use std::ops::ControlFlow;
 
@@ -164,43 +161,5 @@ mod tests {
         assert_eq!(horizon(", horizon => INTERVAL '12 months', unit => 'month'"), "12");
         assert_eq!(horizon(", horizon => INTERVAL '14' DAY"), "2");
         assert_eq!(horizon(", horizon => INTERVAL '1 year', unit => 'day'"), "365.25");
-    }
-
-    #[test]
-    fn every_example_gives_its_answer() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        runtime.block_on(Box::pin(async {
-            let options = crate::EngineOptions {
-                warehouse: "memory://examples".to_owned(),
-                ..Default::default()
-            };
-            let session = crate::Engine::open(options).await.unwrap().session();
-            for spec in pareto_udfs::chains() {
-                let outcome = session.execute(spec.example).await;
-                let outcome = outcome.unwrap_or_else(|error| panic!("{}: {error}", spec.name));
-                let crate::Outcome::Rows(rows) = outcome else { panic!("{}", spec.name) };
-                let batches: Vec<RecordBatch> = rows.try_collect().await.unwrap();
-                assert_eq!(shown(&batches), spec.answer, "{}", spec.name);
-            }
-        }));
-    }
-
-    /// Rows as the contracts write them, cells separated by a space.
-    fn shown(batches: &[RecordBatch]) -> Vec<String> {
-        let options = FormatOptions::default().with_null("NULL");
-        let mut lines = Vec::new();
-        for batch in batches {
-            let cells: Vec<_> = batch
-                .columns()
-                .iter()
-                .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
-                .collect();
-            for row in 0..batch.num_rows() {
-                let line: Vec<String> =
-                    cells.iter().map(|cell| cell.value(row).to_string()).collect();
-                lines.push(line.join(" "));
-            }
-        }
-        lines
     }
 }
