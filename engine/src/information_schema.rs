@@ -101,18 +101,11 @@ impl SchemaProvider for Listed {
         }
         let routine = ROUTINES.iter().find(|routine| routine.eq_ignore_ascii_case(name));
         if let (NAME, Some(routine)) = (self.schema, routine) {
+            if *routine == ROUTINES[0] {
+                return Ok(Some(routines::list(&self.relations).await?));
+            }
             let names = Arc::new(Names::new(Arc::clone(&self.relations)));
-            let functions = self.relations.template().table_functions().clone();
-            let listed = InformationSchemaProvider::new(names)
-                .with_table_functions(functions)
-                .table(routine)
-                .await?;
-            return match listed {
-                Some(listed) if *routine == ROUTINES[0] => {
-                    Ok(Some(routines::with_ours(listed, &self.relations).await?))
-                }
-                other => Ok(other),
-            };
+            return InformationSchemaProvider::new(names).table(routine).await;
         }
         let known = self.table_names();
         let error =

@@ -1,21 +1,23 @@
 //! `information_schema.routines`: every function, also those that only a rewrite of the statement knows.
 //!
-//! DataFusion lists what is registered with it. The chains and the functions that read files are gone before it
-//! plans; their rows are added here, in the same columns.
+//! DataFusion lists what is registered with it, table functions by their names alone. The chains and the functions that
+//! read files are gone before it plans. The rows of all table functions are written here, in the same columns.
 //!
 //! Example: `SHOW FUNCTIONS LIKE 'rfm_t%'` lists `rfm_table` with its arguments.
 
-use crate::error::Result;
-use crate::relations::Relations;
+use crate::error::{EngineError, Result};
+use crate::relations::{Names, Relations};
 use crate::sql::prepare::FILE_FUNCTIONS;
 use crate::state::{CATALOG, DEFAULT_SCHEMA};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
-use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::catalog::information_schema::InformationSchemaProvider;
+use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::physical_plan::collect;
+use pareto_udfs::Function;
 use std::sync::Arc;
 
-/// A table function that DataFusion never sees.
+/// A table function.
 struct Routine {
     name: &'static str,
     description: String,
@@ -23,20 +25,27 @@ struct Routine {
 }
 
 /// DataFusion's list, and ours after it.
-pub(super) async fn with_ours(
-    listed: Arc<dyn TableProvider>,
-    relations: &Relations,
-) -> Result<Arc<dyn TableProvider>> {
+pub(super) async fn list(relations: &Arc<Relations>) -> Result<Arc<dyn TableProvider>> {
     let state = relations.template();
+    let routines = routines();
+    let mut others = state.table_functions().clone();
+    others.retain(|name, _| routines.iter().all(|routine| routine.name != name));
+    let names = Arc::new(Names::new(Arc::clone(relations)));
+    let described = InformationSchemaProvider::new(names).with_table_functions(others);
+    let listed = described.table(super::ROUTINES[0]).await?;
+    let listed = listed.ok_or_else(|| EngineError::internal("there is no list of functions"))?;
     let plan = listed.scan(state, None, &[], None).await?;
     let mut batches = collect(plan, state.task_ctx()).await?;
     let schema = listed.schema();
-    batches.push(rows(&schema, &routines())?);
+    batches.push(rows(&schema, &routines)?);
     Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
 }
 
 fn routines() -> Vec<Routine> {
-    let chains = pareto_udfs::chains().into_iter().map(|spec| Routine {
+    let functions = pareto_udfs::functions();
+    let tables = functions.iter().filter(|function| matches!(function, Function::Table(..)));
+    let specs = tables.map(Function::spec).chain(pareto_udfs::chains());
+    let specified = specs.map(|spec| Routine {
         name: spec.name,
         description: spec.documentation().description,
         syntax: spec.signature(),
@@ -46,7 +55,7 @@ fn routines() -> Vec<Routine> {
         description: "Reads files where they lie.".to_owned(),
         syntax: format!("{name}('data/*' [, option => value, ..])"),
     });
-    chains.chain(files).collect()
+    specified.chain(files).collect()
 }
 
 /// Rows in the columns of the list, found by name.
