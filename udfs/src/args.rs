@@ -10,9 +10,10 @@
 //! `rfm_score: side must be one of 'low', 'mid', 'high', not 'lo' (did you mean 'low'?)`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{Array, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, Schema};
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::Expr;
@@ -28,12 +29,15 @@ pub(crate) struct Arguments {
     spec: &'static Spec,
     given: Vec<Given>,
     labels: Vec<String>,
+    settled: bool,
 }
 
 #[derive(Debug)]
 enum Given {
-    /// Left out, or the constant NULL.
+    /// Left out, or written as NULL.
     Absent,
+    /// NULL of a type: left out, or an expression that came to NULL.
+    Null,
     Constant(ScalarValue),
     Column,
     /// Constant, but not known before the call runs: a placeholder or an unfolded expression.
@@ -45,7 +49,7 @@ impl Arguments {
     pub(crate) fn from_exprs(spec: &'static Spec, exprs: &[Expr]) -> Result<Self> {
         let given = exprs.iter().map(given_by_expr).collect();
         let labels = exprs.iter().map(ToString::to_string).collect();
-        Self { spec, given, labels }.checked()
+        Self { spec, given, labels, settled: true }.checked()
     }
 
     /// Reads a call as execution sees it, and refuses wrong constants.
@@ -55,7 +59,7 @@ impl Arguments {
     ) -> Result<Self> {
         let given = exprs.iter().map(given_by_physical).collect::<Result<_>>()?;
         let labels = exprs.iter().map(label_of).collect();
-        Self { spec, given, labels }.checked()
+        Self { spec, given, labels, settled: true }.checked()
     }
 
     /// Reads a call as a scalar function sees it. While it is `planned` a constant that is not
@@ -69,8 +73,7 @@ impl Arguments {
             .iter()
             .enumerate()
             .map(|(index, scalar)| match scalar {
-                Some(value) if value.is_null() => Given::Absent,
-                Some(value) => Given::Constant((*value).clone()),
+                Some(value) => given_by_value((*value).clone()),
                 None if planned
                     && spec.parameters.get(index).is_some_and(|p| !p.kind.is_column()) =>
                 {
@@ -80,7 +83,7 @@ impl Arguments {
             })
             .collect();
         let labels = spec.parameters.iter().map(|p| p.name.to_owned()).collect();
-        Self { spec, given, labels }.checked()
+        Self { spec, given, labels, settled: !planned }.checked()
     }
 
     /// The contract the call was read against.
@@ -103,6 +106,11 @@ impl Arguments {
 
     /// True if the argument was given and is not the constant NULL.
     pub(crate) fn has(&self, name: &str) -> bool {
+        !matches!(self.find(name), None | Some(Given::Absent | Given::Null))
+    }
+
+    /// False if the argument was certainly not written; an expression that is NULL was.
+    pub(crate) fn written(&self, name: &str) -> bool {
         !matches!(self.find(name), None | Some(Given::Absent))
     }
 
@@ -113,9 +121,16 @@ impl Arguments {
         arguments.into_iter().find(later).map(|(parameter, _)| parameter.name)
     }
 
+    /// False while an optional column that looks given may still turn out to be the constant NULL.
+    pub(crate) fn settled(&self) -> bool {
+        self.settled
+    }
+
     /// Which column arguments the function will receive as arrays, as positions in the call.
     pub(crate) fn columns(&self) -> Vec<usize> {
-        let given = |index: usize| !matches!(self.given.get(index), None | Some(Given::Absent));
+        let given = |index: usize| {
+            !matches!(self.given.get(index), None | Some(Given::Absent | Given::Null))
+        };
         let parameters = self.spec.parameters.iter().enumerate();
         parameters
             .filter(|(index, p)| {
@@ -198,6 +213,16 @@ impl Arguments {
         }
     }
 
+    /// A stretch of time, positive in every part. None if it was left out.
+    pub(crate) fn days(&self, name: &str) -> Result<Option<IntervalMonthDayNano>> {
+        let parameter = self.parameter(name)?;
+        let Some(value) = self.constant(parameter)? else { return Ok(None) };
+        span_of(&value)
+            .filter(|span| span.months >= 0 && span.days >= 0 && span.nanoseconds >= 0)
+            .filter(|span| *span != IntervalMonthDayNano::ZERO)
+            .map_or_else(|| Err(self.refuse(parameter, &value)), |span| Ok(Some(span)))
+    }
+
     /// A share above 0 and at most 1.
     pub(crate) fn share(&self, name: &str) -> Result<Fraction> {
         let parameter = self.parameter(name)?;
@@ -268,11 +293,13 @@ impl Arguments {
                 | Kind::Key
                 | Kind::Whole
                 | Kind::Moment
-                | Kind::Written(_) => {}
+                | Kind::Written(_)
+                | Kind::Flag => {}
                 Kind::Instant => self.instant(name).map(drop)?,
                 Kind::Text(_) => self.text(name).map(drop)?,
                 Kind::Count(..) => self.count(name).map(drop)?,
                 Kind::Number(..) => self.number(name).map(drop)?,
+                Kind::Days => self.days(name).map(drop)?,
                 Kind::Share => self.share(name).map(drop)?,
                 Kind::Choice(_) => self.choice(name).map(drop)?,
                 Kind::Breaks => self.breaks(name).map(drop)?,
@@ -301,9 +328,11 @@ impl Arguments {
         match (self.find(parameter.name), parameter.otherwise) {
             (Some(Given::Constant(value)), _) => Ok(Some(value.clone())),
             (Some(Given::Later | Given::Column), _) => Ok(None),
-            (None | Some(Given::Absent), Otherwise::Absent) => Ok(None),
-            (None | Some(Given::Absent), Otherwise::Is(text)) => Ok(Some(default_value(text))),
-            (None | Some(Given::Absent), Otherwise::Required) => {
+            (None | Some(Given::Absent | Given::Null), Otherwise::Absent) => Ok(None),
+            (None | Some(Given::Absent | Given::Null), Otherwise::Is(text)) => {
+                Ok(Some(default_value(text)))
+            }
+            (None | Some(Given::Absent | Given::Null), Otherwise::Required) => {
                 Err(self.refuse(parameter, &ScalarValue::Null))
             }
         }
@@ -395,10 +424,17 @@ pub(crate) fn wrong_count(spec: &Spec, given: usize) -> DataFusionError {
     DataFusionError::Plan(format!("{} {problem}: {}", spec.name, spec.signature()))
 }
 
+fn given_by_value(value: ScalarValue) -> Given {
+    match value {
+        ScalarValue::Null => Given::Absent,
+        value if value.is_null() => Given::Null,
+        value => Given::Constant(value),
+    }
+}
+
 fn given_by_expr(expr: &Expr) -> Given {
     match constant_of(expr) {
-        Some(value) if value.is_null() => Given::Absent,
-        Some(value) => Given::Constant(value),
+        Some(value) => given_by_value(value),
         None if expr.any_column_refs() => Given::Column,
         None => Given::Later,
     }
@@ -434,7 +470,7 @@ fn given_by_physical(expr: &Arc<dyn PhysicalExpr>) -> Result<Given> {
     } else {
         return Ok(Given::Column);
     };
-    Ok(if value.is_null() { Given::Absent } else { Given::Constant(value) })
+    Ok(given_by_value(value))
 }
 
 fn label_of(expr: &Arc<dyn PhysicalExpr>) -> String {
@@ -470,6 +506,26 @@ fn to_float(value: &ScalarValue) -> Option<f64> {
         _ => None,
     }
 }
+
+/// A number counts days, an INTERVAL is one.
+fn span_of(value: &ScalarValue) -> Option<IntervalMonthDayNano> {
+    if let Some(days) = to_float(value) {
+        let time = Duration::try_from_secs_f64(days * DAY.as_secs_f64()).ok()?;
+        let days = i32::try_from(time.as_secs() / DAY.as_secs()).ok()?;
+        let rest = i64::try_from(time.as_nanos() % DAY.as_nanos()).ok()?;
+        return Some(IntervalMonthDayNano::new(0, days, rest));
+    }
+    match value.cast_to(&DataType::Interval(IntervalUnit::MonthDayNano)) {
+        Ok(ScalarValue::IntervalMonthDayNano(span)) if is_interval(value) => span,
+        _ => None,
+    }
+}
+
+fn is_interval(value: &ScalarValue) -> bool {
+    matches!(value.data_type(), DataType::Interval(_) | DataType::Duration(_))
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 fn is_whole(value: &ScalarValue) -> bool {
     to_float(value).is_some_and(|number| number.fract() == 0.0)

@@ -157,10 +157,14 @@ pub enum Kind {
     Instant,
     /// A constant text, described by these words.
     Text(&'static str),
+    /// A BOOLEAN column.
+    Flag,
     /// A constant whole number between these two.
     Count(i64, i64),
     /// A constant number between these two.
     Number(f64, f64),
+    /// A constant stretch of time: a number of days or an INTERVAL.
+    Days,
     /// A constant share, above 0 and at most 1, taken as the decimal it is written as.
     Share,
     /// One of these words, constant.
@@ -187,6 +191,7 @@ impl Kind {
                 | Self::Key
                 | Self::Whole
                 | Self::Moment
+                | Self::Flag
         )
     }
 
@@ -201,6 +206,8 @@ impl Kind {
             Self::Moment => "a date or timestamp".into(),
             Self::Instant => "a constant date or timestamp".into(),
             Self::Text(what) => what.into(),
+            Self::Flag => "true or false".into(),
+            Self::Days => "a constant number of days or INTERVAL of more than nothing".into(),
             Self::Count(least, most) => format!("a constant whole number from {least} to {most}"),
             Self::Number(least, most) if most == f64::MAX => {
                 format!("a constant number of at least {least}")

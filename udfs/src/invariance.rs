@@ -47,8 +47,9 @@ const TWICE: &str = "SELECT segment_migration(id / 4, id % 3, g, v) FROM t";
 
 const LARGE: &str = "SELECT id % 3, segment_migration(id / 4, id % 4, 'a', w) FROM t GROUP BY id % 3 ORDER BY id % 3";
 
-const STATEMENTS: [&str; 11] = [
-    WINDOWS, MONEY, SUMMARIES, HISTORIES, HISTORY, LIMITS, REFUSED, PLACES, MIGRATION, TWICE, LARGE,
+const STATEMENTS: [&str; 12] = [
+    WINDOWS, MONEY, SUMMARIES, HISTORIES, HISTORY, LIMITS, REFUSED, PLACES, MIGRATION, TWICE,
+    LARGE, ATTRITION,
 ];
 
 /// One customer: group, spend as float, spend in cents, day, spend of up to 38 digits.
@@ -56,6 +57,11 @@ type Customer = (i64, Option<f64>, Option<i64>, Option<i32>, Option<i128>);
 
 /// The largest decimal of 38 digits.
 const LARGEST: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
+const ATTRITION: &str = "SELECT g, churn_rate(v > 1, m > 100), retention_rate(v > 1, m > 100), nrr(v, m), grr(v, v * 2), \
+    nrr(m, v), grr(m, m - 100), clv_historic(v, m, d, DATE '2024-01-20'), clv_historic(m, 7, d, DATE \
+    '2024-01-20'), clv_historic(v, v / 3, d, DATE '2024-01-20', discount => 0.1), next_purchase(d, DATE \
+    '2024-01-20') FROM (SELECT g, v, m, DATE '2024-01-01' + (abs(m) % 30)::INT AS d FROM t) GROUP BY GROUPING \
+    SETS ((g), ()) ORDER BY g NULLS LAST";
 
 fn customers() -> impl Strategy<Value = Vec<Customer>> {
     let float = prop_oneof![

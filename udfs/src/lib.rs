@@ -28,7 +28,7 @@
 //! | `contract` | what the first three answer from the contract alone |
 //! | `distribution` | the aggregates that look at how often each amount occurs |
 //! | `ranking`, `amount`, `totals`, `calendar` | order without comparing rows, sums without rounding, days and months |
-//! | `rfm`, `decile`, `concentration`, `segment`, `clv` | the packages |
+//! | `rfm`, `decile`, `concentration`, `segment`, `clv`, `churn` | the packages |
 //! | `chains` | the contracts of whole chains by table name, which a host with tables writes out |
 //! | `manual` | writes `docs/functions.md` |
 //!
@@ -41,6 +41,7 @@ mod args;
 mod calendar;
 mod calls;
 mod chains;
+mod churn;
 mod clv;
 mod concentration;
 mod contract;
@@ -82,6 +83,7 @@ pub fn functions() -> Vec<Function> {
         concentration::functions(),
         segment::functions(),
         clv::functions(),
+        churn::functions(),
     ];
     packages.into_iter().flatten().collect()
 }

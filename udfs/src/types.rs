@@ -61,8 +61,12 @@ fn read_as(kind: Kind, given: &DataType) -> Option<DataType> {
         Kind::Key => amount.or_else(|| moment_type(given)).or_else(|| text_type(given)),
         Kind::Whole => amount.filter(|data_type| *data_type == DataType::Int64),
         Kind::Moment => instant_type(given),
+        Kind::Flag => {
+            matches!(given, DataType::Boolean | DataType::Null).then_some(DataType::Boolean)
+        }
         Kind::Count(..)
         | Kind::Number(..)
+        | Kind::Days
         | Kind::Share
         | Kind::Choice(_)
         | Kind::Instant
