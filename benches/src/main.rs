@@ -1,37 +1,56 @@
-//! How fast the ground is: loading, planning and opening, beside DuckDB where DuckDB does the same.
+//! How fast it is, beside what others make of the same files.
 //!
-//! Both programs run as processes of their own on the same Parquet file with the same threads; times are what each
-//! program measures around its statement. Prints one table and writes `ground.json`. It never asserts: a figure is
-//! reported, not tested.
+//! | First argument | What is measured |
+//! |---|---|
+//! | a number, or nothing | the ground ([`ground`]): loading, planning and opening, at this scale factor |
+//! | `customer-value` | scores, deciles, fits and lifetime values ([`customer_value`]); then the customers in millions, 10 if left out, then a part of the name of what to measure |
+//!
+//! Peers run as processes of their own on the same Parquet files with the same threads; times are what each program
+//! measures around its statement. Prints one table and writes `ground.json` or `customer-value.json`. It never asserts: a
+//! figure is reported, not tested.
 //!
 //! Example: `PARETO_BIN=target/release/pareto pareto-benches 1` for scale factor 1 (6 million rows).
 
+mod customer_value;
 mod ground;
 mod process;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 fn main() -> ExitCode {
-    let scale = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1.0);
-    let measured = ground::run(scale);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |place: usize| arguments.get(place).and_then(|text| text.parse::<f64>().ok());
+    if arguments.first().is_some_and(|first| first == "customer-value") {
+        let part = arguments.get(2).map_or("", String::as_str);
+        let measured = customer_value::run(number(1).unwrap_or(10.0), part);
+        return report("customer-value.json", measured, customer_value::Figure::json);
+    }
+    report("ground.json", ground::run(number(0).unwrap_or(1.0)), ground::Figure::json)
+}
+
+/// Prints the figures and writes them to a file.
+fn report<F: Display>(
+    file: &str,
+    measured: Result<Vec<F>, String>,
+    json: fn(&F) -> Value,
+) -> ExitCode {
     let mut out = std::io::stdout().lock();
-    match measured {
-        Ok(figures) => {
-            for figure in &figures {
-                let _ = writeln!(out, "{figure}");
-            }
-            let json: Vec<_> = figures.iter().map(ground::Figure::json).collect();
-            match std::fs::write("ground.json", serde_json::Value::Array(json).to_string()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    let _ = writeln!(out, "ground.json cannot be written: {error}");
-                    ExitCode::FAILURE
-                }
-            }
+    let written = measured.and_then(|figures| {
+        for figure in &figures {
+            let _ = writeln!(out, "{figure}");
         }
-        Err(error) => {
-            let _ = writeln!(out, "{error}");
+        let json = Value::Array(figures.iter().map(json).collect());
+        std::fs::write(file, json.to_string())
+            .map_err(|error| format!("{file} cannot be written: {error}"))
+    });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            let _ = writeln!(out, "{problem}");
             ExitCode::FAILURE
         }
     }

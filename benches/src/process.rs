@@ -13,7 +13,8 @@ fn program() -> String {
     std::env::var("PARETO_BIN").unwrap_or_else(|_| "pareto".to_owned())
 }
 
-fn output(command: &mut Command) -> Result<(String, String), String> {
+/// What a program that succeeds prints, and what it complains of.
+pub(crate) fn output(command: &mut Command) -> Result<(String, String), String> {
     let done = command.output().map_err(|error| format!("{command:?} cannot be run: {error}"))?;
     let (out, err) = (
         String::from_utf8_lossy(&done.stdout).into_owned(),

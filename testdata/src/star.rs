@@ -38,6 +38,7 @@ mod calendar;
 mod campaign;
 mod customer;
 mod dice;
+pub mod history;
 mod place;
 mod product;
 mod sales;

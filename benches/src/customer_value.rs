@@ -1,0 +1,136 @@
+//! Scores, deciles, fits and lifetime values of ten million customers, beside what a peer makes of the same files.
+//!
+//! Our side is a DataFusion session with the functions installed, on as many partitions as the peer has threads; the
+//! peers are DuckDB with its best SQL for the same question and `lifetimes` with its own fitter, each in a process of
+//! its own. Both sides go from the Parquet file to a total over every row of the result, one after the other, several
+//! times; medians count. Where both answer the same question the totals must be equal.
+//!
+//! ```text
+//! rfm_score x 3                    1.02 s   duckdb      7.91 s   ratio   7.8   target 3.0   met
+//! ```
+
+mod customers;
+mod peer;
+mod session;
+mod work;
+
+use std::fmt;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use peer::Peer;
+use session::Session;
+use work::{Target, WORKS, Work};
+
+/// Runs of which the median counts.
+const RUNS: usize = 5;
+
+/// One measured thing.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    what: &'static str,
+    seconds: f64,
+    peer: Option<(&'static str, f64)>,
+    rows: f64,
+    /// Highest memory in use over that of the columns read, less what was in use before.
+    memory: Option<f64>,
+    target: Target,
+}
+
+impl Figure {
+    fn ratio(&self) -> Option<f64> {
+        self.peer.map(|(_, seconds)| seconds / self.seconds)
+    }
+
+    fn is_met(&self) -> Option<bool> {
+        match self.target {
+            Target::Times(least) => self.ratio().map(|ratio| ratio >= least),
+            Target::Seconds(most) => Some(self.seconds <= most),
+            Target::RowsPerSecond(least) => Some(self.rows / self.seconds >= least),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "what": self.what, "rows": self.rows, "seconds": self.seconds,
+            "peer": self.peer.map(|peer| peer.0), "peer_seconds": self.peer.map(|peer| peer.1),
+            "ratio": self.ratio(), "memory": self.memory, "target": self.target.to_string(), "met": self.is_met(),
+        })
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let speed = self.rows / self.seconds / 1e6;
+        write!(f, "{:<42} {:>8.3} s {speed:>8.1} M/s", self.what, self.seconds)?;
+        match self.peer {
+            Some((name, seconds)) => {
+                write!(f, "   {name:<16} {seconds:>8.3} s {:>6.1}x", seconds / self.seconds)?;
+            }
+            None => write!(f, "   {:<34}", "")?,
+        }
+        match self.memory {
+            Some(memory) => write!(f, "   memory {memory:>4.1}x")?,
+            None => write!(f, "   {:<12}", "")?,
+        }
+        let met = self.is_met().map_or("not measured", |met| if met { "met" } else { "MISSED" });
+        write!(f, "   target {:<12} {met}", self.target.to_string())
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Measures what has `part` in its name, for so many million customers.
+pub(crate) fn run(millions: f64, part: &str) -> Result<Vec<Figure>, String> {
+    let folder = std::env::temp_dir().join(format!("pareto-customers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let figures = customers::write(&folder, millions).and_then(|()| {
+        let works = WORKS.iter().filter(|work| work.what.contains(part));
+        works.map(|work| measure(work, &folder, millions)).collect()
+    });
+    std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    figures
+}
+
+fn measure(work: &Work, folder: &Path, millions: f64) -> Result<Figure, String> {
+    let threads = if work.one_core { 1 } else { threads() };
+    let session = Session::new(folder, threads)?;
+    let peers: Vec<Peer> =
+        work.peers.iter().map(|form| Peer::new(*form, folder, threads)).collect();
+    let mut ours = vec![];
+    let mut theirs = vec![vec![]; peers.len()];
+    let mut memory: Option<f64> = None;
+    for _ in 0..RUNS {
+        let run = session.run(work.sql)?;
+        ours.push(run.seconds);
+        let columns = work.width * customers::rows(work.file, millions);
+        let grown = run.grown.map(|bytes| bytes / columns).filter(|_| work.width > 0.0);
+        memory = grown.map(|grown| memory.map_or(grown, |least| least.min(grown)));
+        for (peer, times) in peers.iter().zip(&mut theirs) {
+            if let Some((seconds, answer)) = peer.run()? {
+                times.push(seconds);
+                if peer.form.is_equal && answer != run.answer {
+                    return Err(format!("{}: {answer} is not {}", work.what, run.answer));
+                }
+            }
+        }
+    }
+    let best = peers.iter().zip(theirs).filter(|(_, times)| !times.is_empty());
+    let best = best.map(|(peer, times)| (peer.form.name, median(times)));
+    Ok(Figure {
+        what: work.what,
+        seconds: median(ours),
+        peer: best.min_by(|left, right| left.1.total_cmp(&right.1)),
+        rows: customers::rows(work.file, millions),
+        memory,
+        target: work.target,
+    })
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
