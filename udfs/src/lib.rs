@@ -28,6 +28,7 @@
 //! | `contract` | what the first three answer from the contract alone |
 //! | `distribution` | the aggregates that look at how often each amount occurs |
 //! | `ranking`, `amount`, `totals`, `calendar` | order without comparing rows, sums without rounding, days and months |
+//! | `parallel` | shares rows out over the cores |
 //! | `rfm`, `decile`, `concentration`, `segment`, `clv`, `churn` | the packages |
 //! | `chains` | the contracts of whole chains by table name, which a host with tables writes out |
 //! | `manual` | writes `docs/functions.md` |
@@ -51,6 +52,7 @@ mod function;
 #[cfg(test)]
 mod invariance;
 mod manual;
+mod parallel;
 mod ranking;
 mod rfm;
 mod scalar;

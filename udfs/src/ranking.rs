@@ -1,23 +1,30 @@
 //! Puts the values of a partition in order without comparing rows.
 //!
 //! Scores and deciles only ask how many customers stand below a value. So a column is turned into
-//! one `u64` per row whose order is the order of the values ([`Ordered`]), those are sorted once by
-//! radix, the places where a bin begins are looked up ([`Bound`]), and a second pass counts for
-//! every row the bounds it has reached. No row is ever moved, and the answer cannot depend on the
-//! order the rows came in.
+//! one `u64` per row whose order is the order of the values ([`Ordered`]), those are counted into
+//! buckets, the places where a bin begins are found by ordering the few buckets that hold them
+//! ([`Survey`], [`Bound`]), and a last pass counts for every row the bounds it has reached. Only where
+//! the whole line is asked for it is sorted ([`sort`]). No row is ever moved, and the answer cannot
+//! depend on the order the rows came in.
 //!
 //! Ten customers with totals 1, 1, 1, 2, 3, 4, 5, 6, 7, 8 and five bins: the second bin begins above
 //! the value at place two (1), the third above the value at place four (2), and so on. The three
 //! ones stay together whatever order they arrive in.
 
 pub(crate) mod bins;
+pub(crate) mod fixed;
 pub(crate) mod ordered;
 mod radix;
+pub(crate) mod stretch;
+pub(crate) mod survey;
 
 use datafusion::common::{DataFusionError, Result};
 
 pub(crate) use ordered::{Ordered, Scale};
 pub(crate) use radix::sort;
+pub(crate) use survey::Survey;
+
+use crate::parallel::{self, CHUNK};
 
 /// The place where a bin begins, walking up from the lowest value.
 ///
@@ -45,32 +52,53 @@ pub(crate) fn line(sorted: Vec<u64>, biggest_first: bool) -> Vec<(u64, u64)> {
     line
 }
 
-/// For every row, how many bounds it has reached. Rows without a value get a number too: mask them.
+/// What a row is told for the bounds it has reached: the answer without any, and what each adds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    pub(crate) first: i32,
+    pub(crate) each: i32,
+}
+
+/// For every row, how many bounds it has reached, as steps. Rows without a value get a number too: mask them.
 pub(crate) fn reached(
     column: &Ordered,
     tiebreak: Option<&Ordered>,
     bounds: &[Bound],
+    steps: Steps,
 ) -> Result<Vec<i32>> {
+    let mut answers = vec![0; column.keys.len()];
     if bounds.iter().all(|bound| bound.skip == 0) {
-        let keys: Vec<u64> = bounds.iter().map(|bound| bound.key).collect();
-        return Ok(reached_together(&column.keys, &keys));
+        let bounds: Vec<u64> = bounds.iter().map(|bound| bound.key).collect();
+        parallel::fill(&mut answers, CHUNK, |first, answers| {
+            reached_together(&column.keys[first..], &bounds, steps, answers);
+        });
+        return Ok(answers);
     }
     let tiebreak = tiebreak.ok_or_else(|| {
         DataFusionError::Internal("a tie is to be split but there is no key".to_owned())
     })?;
     let pairs = pair_bounds(column, tiebreak, bounds);
-    let rows = column.keys.iter().zip(&tiebreak.keys);
-    Ok(rows.map(|(&key, &tie)| count(pairs.partition_point(|pair| *pair <= (key, tie)))).collect())
+    parallel::fill(&mut answers, CHUNK, |first, answers| {
+        let rows = column.keys[first..].iter().zip(&tiebreak.keys[first..]);
+        for (answer, (&key, &tie)) in answers.iter_mut().zip(rows) {
+            let reached = pairs.partition_point(|pair| *pair <= (key, tie));
+            *answer = steps.first + steps.each * count(reached);
+        }
+    });
+    Ok(answers)
 }
 
 /// Few bounds are compared one by one, which the compiler turns into straight code; many are
 /// searched.
-fn reached_together(keys: &[u64], bounds: &[u64]) -> Vec<i32> {
+fn reached_together(keys: &[u64], bounds: &[u64], steps: Steps, answers: &mut [i32]) {
     const FEW: usize = 12;
-    if bounds.len() <= FEW {
-        keys.iter().map(|key| bounds.iter().map(|bound| i32::from(key >= bound)).sum()).collect()
-    } else {
-        keys.iter().map(|key| count(bounds.partition_point(|bound| bound <= key))).collect()
+    for (answer, key) in answers.iter_mut().zip(keys) {
+        let reached = if bounds.len() <= FEW {
+            bounds.iter().map(|bound| i32::from(key >= bound)).sum()
+        } else {
+            count(bounds.partition_point(|bound| bound <= key))
+        };
+        *answer = steps.first + steps.each * reached;
     }
 }
 

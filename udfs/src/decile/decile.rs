@@ -11,8 +11,8 @@ use datafusion::common::{DataFusionError, Result};
 
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
-use crate::ranking::Ordered;
 use crate::ranking::bins::{self, Contest, KEY, Labels, SIDE, TIES, Ties};
+use crate::ranking::{Ordered, Steps};
 use crate::window::{self, Whole};
 
 static SPEC: Spec = Spec {
@@ -68,10 +68,8 @@ fn plan(arguments: &Arguments) -> Result<Whole> {
         let nulls = contest.nulls();
         // The line goes from the worst to the best; among equals the smallest key is the best.
         let tiebreak = contest.tiebreak.map(Ordered::reversed);
-        let mut deciles = bins::scores(&contest.value, tiebreak.as_ref(), k, ties)?;
-        for decile in &mut deciles {
-            *decile = worst + 1 - *decile;
-        }
+        let steps = Steps { first: worst, each: -1 };
+        let deciles = bins::bin(&contest.value, tiebreak.as_ref(), k, ties, steps)?;
         window::scores(deciles, nulls)
     }))
 }

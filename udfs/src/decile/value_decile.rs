@@ -16,8 +16,10 @@ use crate::amount::{Amount, Precise, too_large};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::ranking::bins::{Contest, KEY, Labels, TIES, check_key};
-use crate::ranking::ordered::{float_of, whole_of};
-use crate::ranking::{Bound, Ordered, Scale, line, reached};
+use crate::ranking::fixed::Fixed;
+use crate::ranking::ordered::{ZERO, float_of, whole_of};
+use crate::ranking::stretch::{Stretch, stretches};
+use crate::ranking::{Bound, Ordered, Scale, Steps, line, reached};
 use crate::window::{self, Whole};
 
 static SPEC: Spec = Spec {
@@ -118,17 +120,30 @@ struct Step {
 /// Where each part after the first begins; the inner None if the total is not above zero, the
 /// outer one if a sum has overflowed.
 fn steps(value: &Ordered, rule: Rule) -> Option<Option<Vec<Step>>> {
-    let line = line(value.sorted(), rule.biggest_first);
     match &value.scale {
-        Scale::Float => walk(&line, |key| Precise::new(float_of(key)), rule),
-        Scale::Whole | Scale::Text => walk(&line, |key| i128::from(whole_of(key)), rule),
+        Scale::Float => {
+            let fixed = Fixed::of(value).and_then(|fixed| {
+                let amount = |key| fixed.amount(key);
+                walk(&stretches(value, amount, ZERO, rule.parts, rule.biggest_first)?, amount, rule)
+            });
+            fixed.or_else(|| walk(&ties(value, rule), |key| Precise::new(float_of(key)), rule))
+        }
+        Scale::Whole | Scale::Text => {
+            let amount = |key| i128::from(whole_of(key));
+            walk(&stretches(value, amount, ZERO, rule.parts, rule.biggest_first)?, amount, rule)
+        }
         Scale::Decimal(list) => {
             let amount = |key| place(list, key);
-            walk(&line, amount, rule)
-                .or_else(|| walk(&line, |key| i256::from_i128(amount(key)), rule))
+            walk(&ties(value, rule), amount, rule)
+                .or_else(|| walk(&ties(value, rule), |key| i256::from_i128(amount(key)), rule))
         }
-        Scale::Wide(list) => walk(&line, |key| place(list, key), rule),
+        Scale::Wide(list) => walk(&ties(value, rule), |key| place(list, key), rule),
     }
+}
+
+fn ties<A>(value: &Ordered, rule: Rule) -> Vec<Stretch<A>> {
+    let line = line(value.sorted(), rule.biggest_first);
+    line.into_iter().map(|(key, count)| Stretch::Tie(key, count)).collect()
 }
 
 fn place<T: Copy + Default>(list: &[T], key: u64) -> T {
@@ -136,13 +151,17 @@ fn place<T: Copy + Default>(list: &[T], key: u64) -> T {
 }
 
 fn walk<A: Amount>(
-    line: &[(u64, u64)],
+    line: &[Stretch<A>],
     amount: impl Fn(u64) -> A,
     rule: Rule,
 ) -> Option<Option<Vec<Step>>> {
+    let money = |stretch: &Stretch<A>| match *stretch {
+        Stretch::Tie(key, count) => amount(key).times(count),
+        Stretch::Block(money) => Some(money),
+    };
     let mut total = A::ZERO;
-    for &(key, count) in line {
-        total = total.plus(amount(key).times(count)?)?;
+    for stretch in line {
+        total = total.plus(money(stretch)?)?;
     }
     if !total.is_positive() {
         return Some(None);
@@ -150,24 +169,27 @@ fn walk<A: Amount>(
     let mut steps = vec![];
     let mut part = 1;
     let mut before = A::ZERO;
-    for &(key, tie) in line {
-        let value = amount(key);
-        if value.is_positive() {
-            // Rows of a tie that are taken one by one, or the tie as a single amount.
-            let (rows, each) = if rule.split { (tie, value) } else { (1, value.times(tie)?) };
-            while part < rule.parts && rule.is_past(before, each, rows - 1, part, total)? {
-                let first = first_row(rows, |row| rule.is_past(before, each, row, part, total))?;
-                steps.push(Step { key, rows: first, tie });
-                part += 1;
-            }
-        } else if rule.biggest_first {
-            // Zero and negative money is in the last part.
-            while part < rule.parts {
-                steps.push(Step { key, rows: 0, tie });
-                part += 1;
+    for stretch in line {
+        if let Stretch::Tie(key, tie) = *stretch {
+            let value = amount(key);
+            if value.is_positive() {
+                // Rows of a tie that are taken one by one, or the tie as a single amount.
+                let (rows, each) = if rule.split { (tie, value) } else { (1, value.times(tie)?) };
+                while part < rule.parts && rule.is_past(before, each, rows - 1, part, total)? {
+                    let first =
+                        first_row(rows, |row| rule.is_past(before, each, row, part, total))?;
+                    steps.push(Step { key, rows: first, tie });
+                    part += 1;
+                }
+            } else if rule.biggest_first {
+                // Zero and negative money is in the last part.
+                while part < rule.parts {
+                    steps.push(Step { key, rows: 0, tie });
+                    part += 1;
+                }
             }
         }
-        before = before.plus(value.times(tie)?)?;
+        before = before.plus(money(stretch)?)?;
     }
     Some(Some(steps))
 }
@@ -210,17 +232,13 @@ impl Rule {
         if !self.biggest_first {
             let bounds: Vec<Bound> =
                 steps.iter().map(|step| Bound { key: step.key, skip: step.rows }).collect();
-            let mut parts = reached(value, tiebreak.as_ref(), &bounds)?;
-            parts.iter_mut().for_each(|part| *part += 1);
-            return Ok(parts);
+            return reached(value, tiebreak.as_ref(), &bounds, Steps { first: 1, each: 1 });
         }
         // Bounds are counted upwards: those before a step in the line are those above it.
         let last = i32::try_from(steps.len() + 1).map_err(beyond)?;
         let tiebreak = tiebreak.map(Ordered::reversed);
         let bounds: Vec<Bound> = steps.iter().rev().filter_map(before_step).collect();
-        let mut parts = reached(value, tiebreak.as_ref(), &bounds)?;
-        parts.iter_mut().for_each(|part| *part = last - *part);
-        Ok(parts)
+        reached(value, tiebreak.as_ref(), &bounds, Steps { first: last, each: -1 })
     }
 }
 

@@ -12,7 +12,8 @@ use arrow::array::ArrayRef;
 use arrow::buffer::NullBuffer;
 use datafusion::common::{DataFusionError, Result};
 
-use super::{Bound, Ordered, reached};
+use super::survey::Stand;
+use super::{Bound, Ordered, Steps, Survey, reached};
 use crate::args::{Arguments, Fraction};
 use crate::function::{Kind, Otherwise, Parameter};
 
@@ -104,45 +105,67 @@ pub(crate) fn scores(
     k: u64,
     ties: Ties,
 ) -> Result<Vec<i32>> {
-    let sorted = column.sorted();
-    let bounds = (1..k)
-        .filter_map(|step| bound(&sorted, Fraction { numerator: step, denominator: k }, ties))
-        .collect::<Vec<_>>();
-    let mut scores = reached(column, tiebreak, &bounds)?;
-    for score in &mut scores {
-        *score += 1;
-    }
-    Ok(scores)
+    bin(column, tiebreak, k, ties, Steps { first: 1, each: 1 })
 }
 
-/// Where the customers begin that have at least `share` of all customers below them; None if
-/// nobody has.
-pub(crate) fn bound(sorted: &[u64], share: Fraction, ties: Ties) -> Option<Bound> {
-    let customers = sorted.len() as u128;
+/// For every row, in how many of the bins 2 to k it is or above, as steps.
+pub(crate) fn bin(
+    column: &Ordered,
+    tiebreak: Option<&Ordered>,
+    k: u64,
+    ties: Ties,
+    steps: Steps,
+) -> Result<Vec<i32>> {
+    let shares: Vec<Fraction> =
+        (1..k).map(|step| Fraction { numerator: step, denominator: k }).collect();
+    reached(column, tiebreak, &bounds(column, &shares, ties), steps)
+}
+
+/// Where the customers begin that have at least a share of all customers below them, for shares that grow; nothing for
+/// those that nobody has.
+pub(crate) fn bounds(column: &Ordered, shares: &[Fraction], ties: Ties) -> Vec<Bound> {
+    let customers = column.count() as u128;
+    let bound = |share: &Fraction| (*share, place(customers, *share, ties));
+    let places: Vec<(Fraction, u64)> = shares
+        .iter()
+        .map(bound)
+        .filter_map(|(share, place)| Some((share, u64::try_from(place?).ok()?)))
+        .collect();
+    let wanted: Vec<u64> = places.iter().map(|(_, place)| *place).collect();
+    let stands = Survey::of(column).stands(column, &wanted);
+    let bounds = places.into_iter().zip(stands);
+    bounds
+        .filter_map(|((share, place), stand)| begin(customers, share, ties, place, stand?))
+        .collect()
+}
+
+/// The place in line, counted from 0, that decides where a bin begins.
+fn place(customers: u128, share: Fraction, ties: Ties) -> Option<u128> {
     let (numerator, denominator) = (u128::from(share.numerator), u128::from(share.denominator));
-    let at = |place: u128| usize::try_from(place).ok().and_then(|place| sorted.get(place)).copied();
+    let below = (numerator * customers).div_ceil(denominator);
     match ties {
-        Ties::Together(Side::Low) => {
-            let below = (numerator * customers).div_ceil(denominator);
-            above(at(below.checked_sub(1)?)?)
-        }
-        Ties::Together(Side::High) => {
-            let key = at(numerator * customers / denominator)?;
-            Some(Bound { key, skip: 0 })
-        }
+        Ties::Together(Side::Low) => below.checked_sub(1),
+        Ties::Together(Side::High) => Some(numerator * customers / denominator),
         Ties::Together(Side::Mid) => {
-            let doubled = (2 * numerator * customers).div_ceil(denominator);
-            let key = at(doubled.div_ceil(2).checked_sub(1)?)?;
-            let less = sorted.partition_point(|other| *other < key) as u128;
-            let not_more = sorted.partition_point(|other| *other <= key) as u128;
-            if less + not_more >= doubled { Some(Bound { key, skip: 0 }) } else { above(key) }
+            (2 * numerator * customers).div_ceil(denominator).div_ceil(2).checked_sub(1)
         }
-        Ties::Split => {
-            let place = (numerator * customers).div_ceil(denominator);
-            let key = at(place)?;
-            let less = sorted.partition_point(|other| *other < key) as u128;
-            Some(Bound { key, skip: u64::try_from(place - less).ok()? })
+        Ties::Split => Some(below),
+    }
+}
+
+/// Where a bin begins, given who stands at that place.
+fn begin(customers: u128, share: Fraction, ties: Ties, place: u64, stand: Stand) -> Option<Bound> {
+    let here = Some(Bound { key: stand.key, skip: 0 });
+    match ties {
+        Ties::Together(Side::Low) => above(stand.key),
+        Ties::Together(Side::High) => here,
+        Ties::Together(Side::Mid) => {
+            let doubled = 2 * u128::from(share.numerator) * customers;
+            let doubled = doubled.div_ceil(u128::from(share.denominator));
+            let reaches = u128::from(stand.less + stand.not_more) >= doubled;
+            if reaches { here } else { above(stand.key) }
         }
+        Ties::Split => Some(Bound { key: stand.key, skip: place - stand.less }),
     }
 }
 

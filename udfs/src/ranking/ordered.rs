@@ -5,17 +5,20 @@
 //! values. Equal values get equal keys, NaN is read as no value, and an infinite amount is an error
 //! that names the column. The [`Scale`] remembers how to turn a key back into an exact amount.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBufferBuilder, Int32Array, Int64Array, make_array,
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, Float64Array, Int32Array, Int64Array,
+    make_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type, i256,
-};
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type, i256};
 use datafusion::common::{DataFusionError, Result};
+
+use crate::parallel::{self, CHUNK};
 
 /// A column as comparable keys.
 #[derive(Debug)]
@@ -43,6 +46,9 @@ pub(crate) enum Scale {
 
 const SIGN: u64 = 1 << 63;
 
+/// The key of 0, under [`Scale::Whole`] and [`Scale::Float`] alike.
+pub(crate) const ZERO: u64 = SIGN;
+
 impl Ordered {
     /// Reads a column; `label` names it in errors.
     pub(crate) fn read(column: &ArrayRef, label: &str) -> Result<Self> {
@@ -62,15 +68,17 @@ impl Ordered {
                 let (keys, _) = places(values.as_string::<i64>().iter());
                 Ok(Self { keys, nulls: values.nulls().cloned(), scale: Scale::Text })
             }
-            _ => Ok(whole(&integers(column)?)),
+            _ => whole(column),
         }
     }
 
     /// The same rows in the opposite order. Amounts can no longer be read back.
     pub(crate) fn reversed(mut self) -> Self {
-        for key in &mut self.keys {
-            *key = !*key;
-        }
+        parallel::fill(&mut self.keys, CHUNK, |_, keys| {
+            for key in keys {
+                *key = !*key;
+            }
+        });
         self.scale = Scale::Text;
         self
     }
@@ -85,7 +93,7 @@ impl Ordered {
 
     /// The keys of the rows that have a value, ascending.
     pub(crate) fn sorted(&self) -> Vec<u64> {
-        super::sort(self.present().collect())
+        super::sort(self.present(0..self.keys.len()).into_owned())
     }
 
     /// Keeps only the rows for which `keep` holds; the others lose their value.
@@ -125,9 +133,21 @@ impl Ordered {
         Ok(())
     }
 
-    fn present(&self) -> impl Iterator<Item = u64> + '_ {
-        let valid = |row: &usize| self.is_valid(*row);
-        (0..self.keys.len()).filter(valid).map(|row| self.keys[row])
+    /// How many rows have a value.
+    pub(crate) fn count(&self) -> usize {
+        self.keys.len() - self.nulls.as_ref().map_or(0, NullBuffer::null_count)
+    }
+
+    /// The keys of those of the rows that have a value.
+    pub(crate) fn present(&self, rows: Range<usize>) -> Cow<'_, [u64]> {
+        let keys = &self.keys[rows.clone()];
+        match &self.nulls {
+            None => Cow::Borrowed(keys),
+            Some(nulls) => {
+                let valid = nulls.slice(rows.start, rows.len());
+                Cow::Owned(valid.valid_indices().map(|row| keys[row]).collect())
+            }
+        }
     }
 }
 
@@ -151,26 +171,41 @@ fn float_key(value: f64) -> u64 {
     if bits & SIGN == 0 { bits ^ SIGN } else { !bits }
 }
 
-fn whole(values: &Int64Array) -> Ordered {
-    let keys = values.values().iter().map(|value| whole_key(*value)).collect();
-    Ordered { keys, nulls: values.nulls().cloned(), scale: Scale::Whole }
+/// A key for every value.
+fn keys<T: Copy + Sync>(values: &[T], key: impl Fn(T) -> u64 + Sync) -> Vec<u64> {
+    let mut keys = vec![0; values.len()];
+    parallel::fill(&mut keys, CHUNK, |first, keys| {
+        for (to, value) in keys.iter_mut().zip(&values[first..]) {
+            *to = key(*value);
+        }
+    });
+    keys
 }
 
 fn floats(column: &ArrayRef, label: &str) -> Result<Ordered> {
     let values = column.as_primitive::<Float64Type>();
+    let nulls = present_floats(values, label)?;
+    Ok(Ordered { keys: keys(values.values(), float_key), nulls, scale: Scale::Float })
+}
+
+/// The rows that have a number.
+fn present_floats(values: &Float64Array, label: &str) -> Result<Option<NullBuffer>> {
+    let finite = parallel::map(values.len(), CHUNK, |rows| {
+        values.values()[rows].iter().all(|value| value.is_finite())
+    });
+    if finite.into_iter().all(|finite| finite) {
+        return Ok(values.nulls().cloned());
+    }
     let mut valid = BooleanBufferBuilder::new(values.len());
-    let mut keys = Vec::with_capacity(values.len());
     for (row, value) in values.values().iter().enumerate() {
         let present = values.is_valid(row) && !value.is_nan();
         if present && value.is_infinite() {
             return Err(infinite(label, *value));
         }
         valid.append(present);
-        keys.push(float_key(*value));
     }
     let nulls = NullBuffer::new(valid.finish());
-    let nulls = (nulls.null_count() > 0).then_some(nulls);
-    Ok(Ordered { keys, nulls, scale: Scale::Float })
+    Ok((nulls.null_count() > 0).then_some(nulls))
 }
 
 /// The error for an infinite amount.
@@ -184,20 +219,29 @@ pub(crate) fn infinite(label: &str, value: f64) -> DataFusionError {
 
 fn decimals(column: &ArrayRef) -> Ordered {
     let values = column.as_primitive::<Decimal128Type>();
-    let narrow: Option<Vec<u64>> = (0..values.len())
-        .map(|row| {
-            let value = if values.is_valid(row) { values.value(row) } else { 0 };
-            i64::try_from(value).ok().map(whole_key)
-        })
-        .collect();
     let nulls = values.nulls().cloned();
-    match narrow {
-        Some(keys) => Ordered { keys, nulls, scale: Scale::Whole },
-        None => {
-            let (keys, distinct) = places(values.iter());
-            Ordered { keys, nulls, scale: Scale::Decimal(distinct) }
-        }
+    let narrow = parallel::map(values.len(), CHUNK, |rows| {
+        let mut rows = rows;
+        rows.all(|row| values.is_null(row) || i64::try_from(values.value(row)).is_ok())
+    });
+    if narrow.into_iter().all(|narrow| narrow) {
+        let key = |value: i128| i64::try_from(value).map(whole_key).unwrap_or_default();
+        return Ordered { keys: keys(values.values(), key), nulls, scale: Scale::Whole };
     }
+    let (keys, distinct) = places(values.iter());
+    Ordered { keys, nulls, scale: Scale::Decimal(distinct) }
+}
+
+fn whole(column: &ArrayRef) -> Result<Ordered> {
+    let keys = match column.data_type() {
+        DataType::Int32 | DataType::Date32 | DataType::Time32(_) => {
+            let data = column.to_data().into_builder().data_type(DataType::Int32);
+            let values = Int32Array::from(data.build()?);
+            keys(values.values(), |value| whole_key(i64::from(value)))
+        }
+        _ => keys(integers(column)?.values(), whole_key),
+    };
+    Ok(Ordered { keys, nulls: column.nulls().cloned(), scale: Scale::Whole })
 }
 
 /// Reads integers, dates, times, timestamps and durations as 64-bit integers.

@@ -17,7 +17,7 @@ use crate::args::{Arguments, Fraction};
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::ranking::bins::{self, Contest, KEY, Labels, SIDE, TIES, Ties, contradiction};
 use crate::ranking::ordered::{float_of, whole_of};
-use crate::ranking::{Bound, Ordered, Scale, reached};
+use crate::ranking::{Ordered, Scale, Steps, reached};
 use crate::window::{self, Whole};
 
 static SPEC: Spec = Spec {
@@ -110,13 +110,13 @@ fn plan(arguments: &Arguments) -> Result<Whole> {
 
 /// The tier of every row, 0 = top.
 fn places(contest: &mut Contest, tiers: &[Fraction], ties: Ties) -> Result<Vec<usize>> {
-    let sorted = contest.value.sorted();
     // From the lowest tier up: who has at least the rest of the customers below him.
-    let bounds = tiers.iter().rev().filter_map(|tier| bins::bound(&sorted, tier.rest(), ties));
-    let bounds: Vec<Bound> = bounds.collect();
+    let rests: Vec<Fraction> = tiers.iter().rev().map(|tier| tier.rest()).collect();
+    let bounds = bins::bounds(&contest.value, &rests, ties);
     // Among equals the smallest key is the best.
     let tiebreak = contest.tiebreak.take().map(Ordered::reversed);
-    let reached = reached(&contest.value, tiebreak.as_ref(), &bounds)?;
+    let steps = Steps { first: 0, each: 1 };
+    let reached = reached(&contest.value, tiebreak.as_ref(), &bounds, steps)?;
     let place = |reached: i32| tiers.len() - usize::try_from(reached).unwrap_or_default();
     Ok(reached.into_iter().map(place).collect())
 }
