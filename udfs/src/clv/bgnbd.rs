@@ -6,6 +6,8 @@
 //! every valid history has a finite value: sums of logarithms instead of gamma functions, and one
 //! regular series instead of a hypergeometric function with poles.
 
+use crate::parallel;
+
 /// The parameters, and which of the two models they are for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bgnbd {
@@ -47,6 +49,20 @@ impl Prefix {
     }
 }
 
+/// What the likelihood needs of the parameters, by the number of purchases.
+struct Sides {
+    rates: Prefix,
+    stays: Prefix,
+    all: Prefix,
+    /// ln a - ln(b + x - 1).
+    goes: Vec<f64>,
+    alpha: f64,
+    before: f64,
+}
+
+/// Histories that are summed up before the sums are.
+const CHUNK: usize = 4_096;
+
 impl Bgnbd {
     /// From logarithms, as the search sees them.
     pub(crate) fn from_logs(logs: &[f64], shift: f64) -> Self {
@@ -58,46 +74,73 @@ impl Bgnbd {
     pub(crate) fn cost(&self, histories: &[History], most: usize) -> (f64, Vec<f64>) {
         let Self { r, alpha, a, b, shift } = *self;
         let b = b + shift;
-        let rates = Prefix::new(r, most);
-        // In MBG/NBD the factor B(a, b + x + 1) / B(a, b) starts one step earlier.
-        let (stays, all) = (Prefix::new(b, most), Prefix::new(a + b, most));
-        let before = if shift > 0.0 { ((b - 1.0) / (a + b - 1.0)).ln() } else { 0.0 };
-        let (mut sum, mut dr, mut dalpha, mut da, mut db) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for history in histories {
-            let History { x, tx, t, weight } = *history;
-            let place = index(x);
-            let purchases = r + x;
-            let (at_end, at_last) = ((alpha + t).ln(), (alpha + tx).ln());
-            let alive = -purchases * at_end;
-            let gone = if x > 0.0 || shift > 0.0 {
-                a.ln() - (b + x - 1.0).ln() - purchases * at_last
-            } else {
-                f64::NEG_INFINITY
-            };
-            let high = alive.max(gone);
-            let (alive, gone) = ((alive - high).exp(), (gone - high).exp());
-            let both = alive + gone;
-            let (alive, gone) = (alive / both, gone / both);
-            sum += weight
-                * (rates.logs[place] + r * alpha.ln() + stays.logs[place] - all.logs[place]
-                    + before
-                    + high
-                    + both.ln());
-            let late = alive * at_end + gone * at_last;
-            let pace = alive / (alpha + t) + gone / (alpha + tx);
-            dr += weight * (rates.inverses[place] + alpha.ln() - late);
-            dalpha += weight * (r / alpha - purchases * pace);
-            da += weight * (gone / a - all.inverses[place]);
-            db += weight * (stays.inverses[place] - all.inverses[place]);
-            if gone > 0.0 {
-                db -= weight * gone / (b + x - 1.0);
+        let sides = Sides {
+            rates: Prefix::new(r, most),
+            // In MBG/NBD the factor B(a, b + x + 1) / B(a, b) starts one step earlier.
+            stays: Prefix::new(b, most),
+            all: Prefix::new(a + b, most),
+            goes: (0..=most).map(|x| a.ln() - (b + x as f64 - 1.0).ln()).collect(),
+            alpha: alpha.ln(),
+            before: if shift > 0.0 { ((b - 1.0) / (a + b - 1.0)).ln() } else { 0.0 },
+        };
+        let parts = parallel::map(histories.len(), CHUNK, |rows| {
+            let mut sums = [0.0; 5];
+            for history in &histories[rows] {
+                self.add(history, &sides, &mut sums);
             }
-            if shift > 0.0 {
-                da -= weight / (a + b - 1.0);
-                db += weight * (1.0 / (b - 1.0) - 1.0 / (a + b - 1.0));
+            sums
+        });
+        let mut sums = [0.0; 5];
+        for part in parts {
+            for (sum, more) in sums.iter_mut().zip(part) {
+                *sum += more;
             }
         }
+        let [sum, dr, dalpha, da, db] = sums;
         (-sum, vec![-dr * r, -dalpha * alpha, -da * a, -db * (b - shift)])
+    }
+
+    /// Adds the log-likelihood of a history and its slopes by r, alpha, a and b.
+    fn add(&self, history: &History, sides: &Sides, sums: &mut [f64; 5]) {
+        let Self { r, alpha, a, b, shift } = *self;
+        let b = b + shift;
+        let History { x, tx, t, weight } = *history;
+        let place = index(x);
+        let purchases = r + x;
+        let at_end = (alpha + t).ln();
+        let alive = -purchases * at_end;
+        // The chances that he is alive and that he is gone, and the logarithm of their sum.
+        let (alive, gone, both, at_last) = if x > 0.0 || shift > 0.0 {
+            let at_last = (alpha + tx).ln();
+            let gone = sides.goes[place] - purchases * at_last;
+            let high = alive.max(gone);
+            let least = (alive.min(gone) - high).exp();
+            let both = 1.0 + least;
+            let (more, less) = (1.0 / both, least / both);
+            let log = high + both.ln();
+            if alive >= gone { (more, less, log, at_last) } else { (less, more, log, at_last) }
+        } else {
+            (1.0, 0.0, alive, 0.0)
+        };
+        let (rates, stays, all) = (&sides.rates, &sides.stays, &sides.all);
+        let (stays_more, all_more) = (stays.inverses[place], all.inverses[place]);
+        let late = alive * at_end + gone * at_last;
+        let pace = alive / (alpha + t) + gone / (alpha + tx);
+        sums[0] += weight
+            * (rates.logs[place] + r * sides.alpha + stays.logs[place] - all.logs[place]
+                + sides.before
+                + both);
+        sums[1] += weight * (rates.inverses[place] + sides.alpha - late);
+        sums[2] += weight * (r / alpha - purchases * pace);
+        sums[3] += weight * (gone / a - all_more);
+        sums[4] += weight * (stays_more - all_more);
+        if gone > 0.0 {
+            sums[4] -= weight * gone / (b + x - 1.0);
+        }
+        if shift > 0.0 {
+            sums[3] -= weight / (a + b - 1.0);
+            sums[4] += weight * (1.0 / (b - 1.0) - 1.0 / (a + b - 1.0));
+        }
     }
 
     /// The chance that a customer with this history has not dropped out.
@@ -148,6 +191,7 @@ impl Bgnbd {
 }
 
 /// A number of purchases as a place in a list; the fit has checked that it is one.
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and the number is whole")]
 fn index(x: f64) -> usize {
-    format!("{x:.0}").parse().unwrap_or_default()
+    x as usize
 }

@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::bgnbd::{Bgnbd, History};
 use super::fit::{self, Rows, Search};
-use super::minimize::{curvature, invert, largest, minimize};
+use super::minimize::{Slope, curvature, invert, largest, minimize, minimize_by_sample};
 use super::model::{Fitted, check_history};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -101,7 +101,7 @@ pub(crate) fn plan(arguments: &Arguments, model: &'static str, shift: f64) -> Re
     Ok(Box::new(move |rows, nulls| {
         let histories = histories(rows, name)?;
         let fitted = Fitted { model, unit, nulls, distinct: histories.len(), ..Fitted::default() };
-        Ok(search(&histories, fitted, shift, penalty, steps))
+        Ok(search(histories, fitted, shift, penalty, steps))
     }))
 }
 
@@ -128,8 +128,12 @@ fn histories(rows: &Rows, function: &str) -> Result<Vec<History>> {
         .collect())
 }
 
+/// From so many histories on, the search begins with a sample of them: one in so many.
+const MANY: usize = 50_000;
+const SAMPLE: usize = 16;
+
 fn search(
-    histories: &[History],
+    mut histories: Vec<History>,
     mut fitted: Fitted,
     shift: f64,
     penalty: f64,
@@ -144,15 +148,18 @@ fn search(
         return fitted;
     }
     // In units of the longest observation every parameter is of the order of one.
-    let scaled: Vec<History> =
-        histories.iter().map(|h| History { tx: h.tx / longest, t: h.t / longest, ..*h }).collect();
+    let pace = purchases * longest / total(|history| history.t);
+    for history in &mut histories {
+        history.tx /= longest;
+        history.t /= longest;
+    }
+    let scaled = histories;
     let most = scaled.iter().map(|history| history.x).fold(0.0, f64::max);
     let most = format!("{most:.0}").parse().unwrap_or_default();
-    let pace = purchases * longest / total(|history| history.t);
     let start: Vec<f64> = [0.5, 0.5 / pace, 0.8, 2.5].iter().map(|v: &f64| v.ln()).collect();
     let customers = fitted.n;
-    let cost = |logs: &[f64]| {
-        let (mut value, mut gradient) = Bgnbd::from_logs(logs, shift).cost(&scaled, most);
+    let cost_of = |histories: &[History], customers: f64, logs: &[f64]| {
+        let (mut value, mut gradient) = Bgnbd::from_logs(logs, shift).cost(histories, most);
         for (axis, slope) in gradient.iter_mut().enumerate() {
             let away = logs[axis] - start[axis];
             value += customers * penalty * away * away;
@@ -161,7 +168,15 @@ fn search(
         // Per customer, so that the slope that counts as flat does not depend on their number.
         (value / customers, gradient.into_iter().map(|slope| slope / customers).collect())
     };
-    let lowest = minimize(start.clone(), 1e-11, steps, cost);
+    let cost = |logs: &[f64]| -> Slope { cost_of(&scaled, customers, logs) };
+    let lowest = if scaled.len() < MANY {
+        minimize(start.clone(), 1e-11, steps, cost)
+    } else {
+        let sample: Vec<History> = scaled.iter().step_by(SAMPLE).copied().collect();
+        let sampled = sample.iter().map(|history| history.weight).sum();
+        let of_sample = |logs: &[f64]| cost_of(&sample, sampled, logs);
+        minimize_by_sample(start.clone(), 1e-11, steps, of_sample, cost)
+    };
     let found = Bgnbd::from_logs(&lowest.point, shift);
     fitted.ll = -found.cost(&scaled, most).0 - purchases * longest.ln();
     fitted.params = vec![found.r, found.alpha * longest, found.a, found.b];

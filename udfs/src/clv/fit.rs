@@ -1,11 +1,10 @@
 //! The aggregate behind every fit: collect what the likelihood needs, then search.
 //!
 //! A likelihood looks at a customer through a few numbers only, and many customers share them: the
-//! state is the distinct combinations with their weights. It merges by adding weights, and is sorted
-//! before anything is summed, so a fit has the same bits however the rows were split. Rows with NULL
-//! in an input are skipped and counted.
+//! state is the distinct combinations with their weights, ascending, and those that wait to be folded in.
+//! It merges by adding weights, and is sorted before anything is summed, so a fit has the same bits
+//! however the rows were split. Rows with NULL in an input are skipped and counted.
 
-use std::collections::HashMap;
 use std::fmt::{self, Debug};
 use std::mem::size_of;
 use std::sync::Arc;
@@ -60,39 +59,76 @@ impl Gather for Fit {
     fn start(&self, arguments: &Arguments, _given: &[DataType]) -> Result<Box<dyn Accumulator>> {
         let search = (self.plan)(arguments)?;
         let weighted = arguments.has("w");
-        let collected = HashMap::new();
-        Ok(Box::new(Customers { inputs: self.inputs, weighted, search, collected, nulls: 0 }))
+        let (collected, folded) = (vec![], 0);
+        Ok(Box::new(Customers {
+            inputs: self.inputs,
+            weighted,
+            search,
+            collected,
+            folded,
+            nulls: 0,
+        }))
     }
 }
 
-/// The accumulator: weights by the bits of a customer's numbers.
+/// The numbers of a customer as bits whose order is that of the numbers, and his weight.
+type Collected = ([u64; WIDTH], f64);
+
+/// Fewer waiting customers than this are not worth folding in.
+const PATIENCE: usize = 1_024;
+
+/// The accumulator: customers, the first of them ascending and each once, the others as they came.
 struct Customers {
     inputs: usize,
     weighted: bool,
     search: Search,
-    collected: HashMap<[u64; WIDTH], f64>,
+    collected: Vec<Collected>,
+    folded: usize,
     nulls: u64,
 }
 
 impl Customers {
     fn add(&mut self, numbers: [f64; WIDTH], weight: f64) {
-        // Adding zero turns -0.0 into 0.0, so the two are one customer.
-        *self.collected.entry(numbers.map(|number| (number + 0.0).to_bits())).or_default() +=
-            weight;
+        self.collected.push((numbers.map(to_bits), weight));
+        if self.collected.len() >= 2 * self.folded.max(PATIENCE) {
+            self.fold_in();
+        }
     }
 
-    fn rows(&self) -> Rows {
-        let mut rows: Rows = self
-            .collected
-            .iter()
-            .map(|(bits, weight)| (bits.map(f64::from_bits), *weight))
-            .collect();
-        let order = |a: &[f64; WIDTH], b: &[f64; WIDTH]| {
-            a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne())
-        };
-        rows.sort_unstable_by(|a, b| order(&a.0, &b.0).unwrap_or(std::cmp::Ordering::Equal));
-        rows
+    /// Sorts what is waiting and merges it into what is folded already.
+    fn fold_in(&mut self) {
+        if self.collected.len() == self.folded {
+            return;
+        }
+        self.collected[self.folded..].sort_unstable_by_key(|customer| customer.0);
+        // Two ascending runs, which the sort notices.
+        self.collected.sort_by_key(|customer| customer.0);
+        self.collected.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        self.folded = self.collected.len();
     }
+
+    fn rows(&mut self) -> Rows {
+        self.fold_in();
+        self.collected.iter().map(|(bits, weight)| (bits.map(from_bits), *weight)).collect()
+    }
+}
+
+const SIGN: u64 = 1 << 63;
+
+fn to_bits(number: f64) -> u64 {
+    // Adding zero turns -0.0 into 0.0, so the two are one customer.
+    let bits = (number + 0.0).to_bits();
+    if bits & SIGN == 0 { bits ^ SIGN } else { !bits }
+}
+
+fn from_bits(bits: u64) -> f64 {
+    f64::from_bits(if bits & SIGN == 0 { !bits } else { bits ^ SIGN })
 }
 
 impl Accumulator for Customers {
@@ -136,16 +172,18 @@ impl Accumulator for Customers {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        (self.search)(&self.rows(), self.nulls)?.to_scalar()
+        let rows = self.rows();
+        (self.search)(&rows, self.nulls)?.to_scalar()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let numbers: Float64Array = self
-            .rows()
-            .iter()
-            .flat_map(|(row, weight)| row.iter().chain([weight]).copied().collect::<Vec<_>>())
-            .map(Some)
-            .collect();
+        self.fold_in();
+        let mut numbers = Vec::with_capacity(self.collected.len() * (WIDTH + 1));
+        for (bits, weight) in &self.collected {
+            numbers.extend(bits.map(from_bits));
+            numbers.push(*weight);
+        }
+        let numbers = Float64Array::from(numbers);
         let item = Arc::new(Field::new_list_field(DataType::Float64, false));
         let offsets = OffsetBuffer::from_lengths([numbers.len()]);
         let list = ListArray::try_new(item, offsets, Arc::new(numbers), None)?;
@@ -153,12 +191,12 @@ impl Accumulator for Customers {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.collected.capacity() * (size_of::<([u64; WIDTH], f64)>() + 1)
+        size_of_val(self) + self.collected.capacity() * size_of::<Collected>()
     }
 }
 
 impl Debug for Customers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Customers").field("distinct", &self.collected.len()).finish()
+        f.debug_struct("Customers").field("customers", &self.collected.len()).finish()
     }
 }

@@ -23,10 +23,41 @@ pub(crate) fn minimize(
     most_steps: usize,
     function: impl Fn(&[f64]) -> Slope,
 ) -> Lowest {
+    let inverse = identity(start.len());
+    walk(start, inverse, flat, most_steps, function)
+}
+
+/// As [`minimize`], for a function that is a mean over so many things that a sample of them shows where its lowest
+/// point must be, and how curved it is there. Both are only where the walk over all begins: what it ends with is the
+/// lowest point of the function itself.
+pub(crate) fn minimize_by_sample(
+    start: Vec<f64>,
+    flat: f64,
+    most_steps: usize,
+    sample: impl Fn(&[f64]) -> Slope,
+    function: impl Fn(&[f64]) -> Slope,
+) -> Lowest {
+    const NEAR: f64 = 1e-7;
+    let near = minimize(start.clone(), NEAR, most_steps, &sample);
+    let inverse = invert(&curvature(&near.point, |point| sample(point).1));
+    match inverse.filter(|_| largest(&near.gradient) <= NEAR) {
+        Some(inverse) => walk(near.point, inverse, flat, most_steps, function),
+        // The sample has no lowest point.
+        None => minimize(start, flat, most_steps, function),
+    }
+}
+
+/// Walks down from a point, given the inverse of the curvature as far as it is known.
+fn walk(
+    start: Vec<f64>,
+    mut inverse: Vec<Vec<f64>>,
+    flat: f64,
+    most_steps: usize,
+    function: impl Fn(&[f64]) -> Slope,
+) -> Lowest {
     let size = start.len();
     let (value, gradient) = function(&start);
     let mut here = Lowest { point: start, value, gradient, steps: 0 };
-    let mut inverse = identity(size);
     let mut stuck = false;
     while here.steps < most_steps && largest(&here.gradient) > flat {
         let mut direction: Vec<f64> = inverse.iter().map(|row| -dot(row, &here.gradient)).collect();
@@ -172,5 +203,17 @@ mod tests {
         let inverse = invert(&curved).unwrap();
         assert!((inverse[0][0] - 0.5).abs() < 1e-4);
         assert!(invert(&[vec![1.0, 2.0], vec![2.0, 1.0]]).is_none());
+    }
+
+    #[test]
+    fn a_sample_only_says_where_to_begin() {
+        let bowl = |bottom: f64| {
+            move |p: &[f64]| ((p[0] - bottom).exp() - p[0], vec![(p[0] - bottom).exp() - 1.0])
+        };
+        let lowest = minimize_by_sample(vec![5.0], 1e-12, 100, bowl(1.1), bowl(1.0));
+        assert!((lowest.point[0] - 1.0).abs() < 1e-11 && lowest.steps < 8, "{lowest:?}");
+        let slope = |p: &[f64]| (-p[0], vec![-1.0]);
+        let lowest = minimize_by_sample(vec![5.0], 1e-12, 100, slope, bowl(1.0));
+        assert!((lowest.point[0] - 1.0).abs() < 1e-11, "{lowest:?}");
     }
 }
