@@ -20,9 +20,11 @@ pub(crate) mod gammaln;
 pub(crate) mod mbgnbd_fit;
 pub(crate) mod minimize;
 pub(crate) mod model;
+pub(crate) mod outlook;
 pub(crate) mod p_alive;
 #[cfg(test)]
 mod reference;
+pub(crate) mod schedule;
 
 use crate::function::Function;
 

@@ -165,7 +165,8 @@ impl Bgnbd {
         self.expected_if_alive(0.0, 0.0, horizon) * alive
     }
 
-    fn expected_if_alive(&self, x: f64, t: f64, horizon: f64) -> f64 {
+    /// The purchases to expect within `horizon` of a customer who is there at `t`.
+    pub(crate) fn expected_if_alive(&self, x: f64, t: f64, horizon: f64) -> f64 {
         const MOST: u32 = 1_000_000;
         if horizon <= 0.0 {
             return 0.0;

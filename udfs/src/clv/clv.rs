@@ -10,11 +10,12 @@ use arrow::array::{Array, ArrayRef, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::bgnbd::Bgnbd;
 use super::expected_purchases::{HORIZON, check_horizon};
 use super::expected_spend::{M, SPENDING};
 use super::model::{Models, check_history, number};
+use super::outlook::Outlook;
 use super::p_alive::{MODEL, T, TX, X};
+use super::schedule;
 use crate::args::Arguments;
 use crate::calendar::YEAR_DAYS;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -96,7 +97,8 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             return Err(DataFusionError::Internal("clv takes two models".to_owned()));
         };
         let models = (Models::read(model, SPEC.name)?, Models::read(spending, SPEC.name)?);
-        let values = (0..model.len()).map(|row| terms.value(&models, columns, row));
+        let mut outlook = None;
+        let values = (0..model.len()).map(|row| terms.value(&models, columns, row, &mut outlook));
         Ok(Arc::new(values.collect::<Result<Float64Array>>()?))
     }))
 }
@@ -107,6 +109,7 @@ impl Terms {
         (buying, spending): &(Models, Models),
         columns: &[ArrayRef],
         row: usize,
+        outlook: &mut Option<Outlook>,
     ) -> Result<Option<f64>> {
         let numbers = [2, 3, 4, 6].map(|place| number(columns, place, row));
         let [Some(x), Some(tx), Some(t), Some(horizon)] = numbers else { return Ok(None) };
@@ -123,23 +126,15 @@ impl Terms {
         let Some(spend) = m.and_then(|m| spending.expected(x, m)) else { return Ok(None) };
         // ln(1 + discount) per period.
         let rate = self.discount.ln_1p() * buying.unit_days(row) / YEAR_DAYS;
-        let purchases = self.discounted(&model, [x, tx, t], horizon, rate);
+        if horizon == 0.0 {
+            return Ok(Some(0.0));
+        }
+        let terms = schedule::Terms { horizon, rate, middle: self.middle };
+        let outlook = match outlook {
+            Some(outlook) if outlook.is_for(&model, terms) => outlook,
+            other => other.insert(Outlook::new(model, terms)),
+        };
+        let purchases = outlook.purchases(x, t) * model.p_alive(x, tx, t);
         Ok(Some(purchases * spend * self.margin))
-    }
-
-    /// The purchases to expect, each worth less the later it comes.
-    fn discounted(self, model: &Bgnbd, [x, tx, t]: [f64; 3], horizon: f64, rate: f64) -> f64 {
-        if rate == 0.0 {
-            return model.expected(x, tx, t, horizon);
-        }
-        let (mut start, mut before, mut sum) = (0.0, 0.0, 0.0);
-        while start < horizon {
-            let end = horizon.min(start + 1.0);
-            let until = model.expected(x, tx, t, end);
-            let paid = if self.middle { 0.5 * (start + end) } else { end };
-            sum += (until - before) * (-rate * paid).exp();
-            (start, before) = (end, until);
-        }
-        sum
     }
 }

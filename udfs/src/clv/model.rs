@@ -134,7 +134,7 @@ impl<'a> Models<'a> {
     /// The purchase model of a row; None where there is none or it could not be fitted.
     pub(crate) fn purchases(&self, row: usize, function: &str) -> Result<Option<Bgnbd>> {
         let Some(params) = self.params(row) else { return Ok(None) };
-        match (self.names.value(row), params.as_slice()) {
+        match (self.names.value(row), params) {
             ("bgnbd", &[r, alpha, a, b]) => Ok(Some(Bgnbd { r, alpha, a, b, shift: 0.0 })),
             ("mbgnbd", &[r, alpha, a, b]) => Ok(Some(Bgnbd { r, alpha, a, b, shift: 1.0 })),
             (name, _) => Err(DataFusionError::Execution(format!(
@@ -146,7 +146,7 @@ impl<'a> Models<'a> {
     /// The spending model of a row; None where there is none or it could not be fitted.
     pub(crate) fn spending(&self, row: usize, function: &str) -> Result<Option<GammaGamma>> {
         let Some(params) = self.params(row) else { return Ok(None) };
-        match (self.names.value(row), params.as_slice()) {
+        match (self.names.value(row), params) {
             ("gammagamma", &[p, q, v]) => Ok(Some(GammaGamma { p, q, v })),
             (name, _) => Err(DataFusionError::Execution(format!(
                 "{function} takes a model of gammagamma_fit, not one of {name}"
@@ -160,9 +160,14 @@ impl<'a> Models<'a> {
         unit_days(units.map_or("", |units| units.value(row)))
     }
 
-    fn params(&self, row: usize) -> Option<Vec<f64>> {
-        let present = self.column.is_valid(row) && self.params.is_valid(row);
-        present.then(|| self.params.value(row).as_primitive::<Float64Type>().values().to_vec())
+    fn params(&self, row: usize) -> Option<&[f64]> {
+        if self.column.is_null(row) || self.params.is_null(row) {
+            return None;
+        }
+        let offsets = self.params.value_offsets();
+        let place = |offset: i32| usize::try_from(offset).ok();
+        let places = place(offsets[row])?..place(offsets[row + 1])?;
+        self.params.values().as_primitive::<Float64Type>().values().get(places)
     }
 }
 
