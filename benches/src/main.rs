@@ -9,6 +9,8 @@
 //! measures around its statement. Prints one table and writes `ground.json` or `customer-value.json`. It never asserts: a
 //! figure is reported, not tested.
 //!
+//! The allocator is that of the `pareto` program, whose functions are measured here in a session of their own.
+//!
 //! Example: `PARETO_BIN=target/release/pareto pareto-benches 1` for scale factor 1 (6 million rows).
 
 mod customer_value;
@@ -20,6 +22,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use serde_json::Value;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

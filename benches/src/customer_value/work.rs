@@ -63,12 +63,12 @@ pub(crate) const WORKS: &[Work] = &[
         file: "customers",
         width: 24.0,
         one_core: false,
-        sql: "SELECT sum(100 * r + 10 * f + m) FROM (SELECT rfm_score(last, 5) OVER () AS r, \
+        sql: "SELECT sum(r), sum(f), sum(m) FROM (SELECT rfm_score(last, 5) OVER () AS r, \
               rfm_score(frequency, 5) OVER () AS f, rfm_score(value, 5) OVER () AS m FROM customers)",
         peers: &[
             similar(
                 "duckdb ntile",
-                "SELECT sum(100 * r + 10 * f + m) FROM (SELECT ntile(5) OVER (ORDER BY last) AS r, \
+                "SELECT sum(r), sum(f), sum(m) FROM (SELECT ntile(5) OVER (ORDER BY last) AS r, \
                  ntile(5) OVER (ORDER BY frequency) AS f, ntile(5) OVER (ORDER BY value) AS m FROM customers)",
             ),
             equal(
