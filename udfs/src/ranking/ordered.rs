@@ -258,9 +258,6 @@ pub(crate) fn integers(column: &ArrayRef) -> Result<Int64Array> {
             let days: Int32Array = data.into_builder().data_type(DataType::Int32).build()?.into();
             Arc::new(days.unary::<_, Int64Type>(i64::from))
         }
-        DataType::Int32 => {
-            Arc::new(column.as_primitive::<Int32Type>().unary::<_, Int64Type>(i64::from))
-        }
         _ => cast(column, &DataType::Int64)?,
     };
     Ok(plain.as_primitive::<Int64Type>().clone())
