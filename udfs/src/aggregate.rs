@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -107,6 +108,22 @@ pub(crate) fn no_distinct(spec: &Spec) -> DataFusionError {
 /// The type of a list in a state.
 pub(crate) fn list_of(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(item, false)))
+}
+
+/// Where the lists of a state begin and end; more items than a list column can hold are an error.
+pub(crate) fn offsets(lengths: impl Iterator<Item = usize>) -> Result<OffsetBuffer<i32>> {
+    let mut ends = vec![0];
+    let mut end = 0_usize;
+    for length in lengths {
+        end += length;
+        ends.push(i32::try_from(end).map_err(|_| {
+            DataFusionError::ResourcesExhausted(format!(
+                "more than {} rows wait in one state: narrow the statement with WHERE, or run it in parts",
+                i32::MAX
+            ))
+        })?);
+    }
+    Ok(OffsetBuffer::new(ends.into()))
 }
 
 fn types_of(fields: &[FieldRef]) -> Vec<DataType> {

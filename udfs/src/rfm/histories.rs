@@ -13,14 +13,13 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, PrimitiveArray, UInt64Array,
 };
-use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{ArrowNativeTypeOp, DataType, Field, Int64Type, UInt64Type};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 use super::rfm_state::{Refunds, Rule};
 use super::summaries;
-use crate::aggregate::list_of;
+use crate::aggregate::{list_of, offsets};
 use crate::ranking::ordered::infinite;
 use crate::totals::Money;
 
@@ -254,7 +253,7 @@ fn to_state<T: Money>(
     after: Vec<u64>,
 ) -> Result<Vec<ArrayRef>> {
     let lengths = grouped.bounds.windows(2).map(|pair| pair[1] - pair[0]);
-    let offsets = OffsetBuffer::from_lengths(lengths);
+    let offsets = offsets(lengths)?;
     let list = |items: ArrayRef| -> Result<ArrayRef> {
         let item = Arc::new(Field::new_list_field(items.data_type().clone(), false));
         Ok(Arc::new(ListArray::try_new(item, offsets.clone(), items, None)?))

@@ -11,7 +11,6 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, PrimitiveArray,
     StringArray, StructArray, new_empty_array,
 };
-use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, concat, filter};
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Fields, Float64Type, Int64Type,
@@ -19,6 +18,7 @@ use arrow::datatypes::{
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 
+use crate::aggregate::offsets;
 use crate::amount::{Amount, too_large};
 use crate::ranking::Ordered;
 use crate::ranking::ordered::infinite;
@@ -207,7 +207,7 @@ impl Moves {
             Arc::new(cells.iter().map(share).collect::<Float64Array>()),
         ];
         let items = StructArray::try_new(fields(&self.given), columns, None)?;
-        let offsets = OffsetBuffer::from_lengths([items.len()]);
+        let offsets = offsets([items.len()].into_iter())?;
         let list = ListArray::try_new(item(&self.given), offsets, Arc::new(items), None)?;
         Ok(ScalarValue::List(Arc::new(list)))
     }
@@ -301,7 +301,7 @@ impl Accumulator for Moves {
         let list = |place: usize| -> Result<ScalarValue> {
             let items = self.column(place)?;
             let item = Arc::new(Field::new_list_field(items.data_type().clone(), true));
-            let offsets = OffsetBuffer::from_lengths([items.len()]);
+            let offsets = offsets([items.len()].into_iter())?;
             let list = ListArray::try_new(item, offsets, items, None)?;
             Ok(ScalarValue::List(Arc::new(list)))
         };
