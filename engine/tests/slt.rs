@@ -1,7 +1,7 @@
 //! Runs every specification in `testdata/slt` in a warehouse: each file gets one of its own in a temporary directory, and
-//! one session. A plan is shown line by line, with the number of files instead of their paths. Files that read `FROM
-//! cdnow` find the CDNOW purchases in that table. `testdata/slt/runner.rs` tells how to choose files and how to write new
-//! answers.
+//! one session. A plan is shown line by line, long ones cut, with the number of files instead of their paths. Files
+//! that read `FROM cdnow` find the CDNOW purchases in that table. `testdata/slt/runner.rs` tells how to choose files and
+//! how to write new answers.
 #![expect(clippy::print_stdout, reason = "a test program of its own reports to the terminal")]
 
 #[path = "../../testdata/slt/runner.rs"]
@@ -50,18 +50,24 @@ impl AsyncDB for Database {
     }
 }
 
+/// No line of a plan is shown longer than this.
+const PLAN_CHARS: usize = 160;
+
 /// A plan, a line a row, with the number of files where their paths are, which no two runs share.
 fn plan(rows: &[Vec<String>]) -> DBOutput<DefaultColumnType> {
     let lines = rows.iter().filter_map(|row| row.last()).flat_map(|text| text.split("\\n"));
-    let lines = lines.map(|line| match line.split_once("file_groups={") {
-        Some((before, rest)) => {
-            let (files, after) = rest.split_once('}').unwrap_or((rest, ""));
-            format!("{before}files={}{after}", files.matches(".parquet").count())
-        }
-        None => line.to_owned(),
+    let lines = lines.filter(|line| !line.is_empty()).map(|line| {
+        let line = match line.split_once("file_groups={") {
+            Some((before, rest)) => {
+                let (files, after) = rest.split_once('}').unwrap_or((rest, ""));
+                format!("{before}files={}{after}", files.matches(".parquet").count())
+            }
+            None => line.to_owned(),
+        };
+        let shown: String = line.chars().take(PLAN_CHARS).collect();
+        vec![if shown == line { line } else { format!("{} ..", shown.trim_end()) }]
     });
-    let rows = lines.filter(|line| !line.is_empty()).map(|line| vec![line]).collect();
-    DBOutput::Rows { types: vec![DefaultColumnType::Any], rows }
+    DBOutput::Rows { types: vec![DefaultColumnType::Any], rows: lines.collect() }
 }
 
 /// A fresh warehouse, with what the file expects in it.

@@ -37,5 +37,5 @@ pub(super) static SPEC: Spec = Spec {
               '2025-01-15', 20.00), (2, DATE '2025-01-08', 5.00)) SELECT customer_id, events, x, t_x, t, \
               total, m FROM rfm_summary('sales', 'customer_id', 'sold_on', 'amount', DATE '2025-01-29') \
               ORDER BY customer_id",
-    answer: &["1 2 1 2.0 4.0 30.00 20.0", "2 1 0 0.0 3.0 5.00 NULL"],
+    answer: &["1 2 1.0 2.0 4.0 30.0 20.0", "2 1 0.0 0.0 3.0 5.0 NULL"],
 };

@@ -42,5 +42,5 @@ pub(super) static SPEC: Spec = Spec {
               '2025-01-15', 20.00), (2, DATE '2025-01-08', 5.00)) SELECT customer_id, recency_days, \
               frequency, monetary, cell, segment FROM rfm_table('sales', customer => 'customer_id', ts => \
               'sold_on', amount => 'amount', as_of => DATE '2025-01-29') ORDER BY customer_id",
-    answer: &["1 14 2 30.00 3-3-3 Potential Loyalist", "2 21 1 5.00 1-1-1 Lost"],
+    answer: &["1 14 2 30.0 3-3-3 Potential Loyalist", "2 21 1 5.0 1-1-1 Lost"],
 };
