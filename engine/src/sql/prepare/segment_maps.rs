@@ -123,7 +123,8 @@ async fn read(name: &str, relations: &Relations, state: &SessionState) -> Result
     }
     pareto_udfs::segment_map_text(&batches).map_err(|error| {
         let error = EngineError::from(error);
-        let message = format!("\"{name}\" is no segment map: {}", error.message);
+        let problem = error.message.trim_start_matches("segment map: ");
+        let message = format!("\"{name}\" is no segment map: {problem}");
         EngineError { message, position: None, ..error }
             .with_hint("SELECT * FROM segment_map('standard10') shows what one looks like")
     })

@@ -12,9 +12,9 @@ use super::Meaning;
 use super::call::Call;
 use super::rfm_table::{scores, segment_of};
 use super::template::HISTORY_UNTIL;
-use crate::error::{EngineError, Result};
+use crate::error::Result;
 use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
-use sqlparser::ast::{Expr, Interval, Value, ValueWithSpan};
+use sqlparser::ast::{Expr, Interval, Spanned, Value, ValueWithSpan};
 
 /// What the query names.
 const COLUMNS: &[&str] = &[
@@ -73,8 +73,9 @@ fn horizon(call: &Call) -> Result<String> {
         None => Ok(year.to_owned()),
         Some(Expr::Interval(interval)) => {
             let days = days(interval).ok_or_else(|| {
-                let problem = format!("{}: {interval} is not a time to look ahead", call.spec.name);
-                EngineError::invalid(problem).with_hint("horizon => INTERVAL '12 months'")
+                let problem = format!("{}: {interval} is no time to look ahead", call.spec.name);
+                call.error(problem, interval.value.span())
+                    .with_hint("horizon => INTERVAL '12 months'")
             })?;
             Ok((days / unit_days).to_string())
         }
