@@ -261,6 +261,18 @@ impl Arguments {
         if good { Ok(items) } else { Err(self.refuse(parameter, &value)) }
     }
 
+    /// Finite numbers above zero.
+    pub(crate) fn positives(&self, name: &str) -> Result<Vec<f64>> {
+        let parameter = self.parameter(name)?;
+        let Some(value) = self.constant(parameter)? else { return Ok(vec![]) };
+        let items = list_items(&value).ok_or_else(|| self.refuse(parameter, &value))?;
+        let numbers: Vec<f64> = items.iter().filter_map(to_float).collect();
+        let good = !items.is_empty()
+            && numbers.len() == items.len()
+            && numbers.iter().all(|number| *number > 0.0 && number.is_finite());
+        if good { Ok(numbers) } else { Err(self.refuse(parameter, &value)) }
+    }
+
     /// Texts.
     pub(crate) fn names(&self, name: &str) -> Result<Vec<String>> {
         let parameter = self.parameter(name)?;
@@ -293,6 +305,7 @@ impl Arguments {
                 | Kind::Key
                 | Kind::Whole
                 | Kind::Moment
+                | Kind::Span
                 | Kind::Written(_)
                 | Kind::Flag => {}
                 Kind::Instant => self.instant(name).map(drop)?,
@@ -303,6 +316,7 @@ impl Arguments {
                 Kind::Share => self.share(name).map(drop)?,
                 Kind::Choice(_) => self.choice(name).map(drop)?,
                 Kind::Breaks => self.breaks(name).map(drop)?,
+                Kind::Positives => self.positives(name).map(drop)?,
                 Kind::Shares => self.shares(name).map(drop)?,
                 Kind::Names => self.names(name).map(drop)?,
             }

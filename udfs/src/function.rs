@@ -159,6 +159,8 @@ pub enum Kind {
     Text(&'static str),
     /// A BOOLEAN column.
     Flag,
+    /// A column of spans of time: numbers in a unit the function names, or INTERVAL.
+    Span,
     /// A constant whole number between these two.
     Count(i64, i64),
     /// A constant number between these two.
@@ -171,6 +173,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A constant array of increasing numbers.
     Breaks,
+    /// A constant array of numbers above zero, in any order.
+    Positives,
     /// A constant array of shares between 0 and 1, increasing.
     Shares,
     /// A constant array of texts.
@@ -192,6 +196,7 @@ impl Kind {
                 | Self::Whole
                 | Self::Moment
                 | Self::Flag
+                | Self::Span
         )
     }
 
@@ -207,6 +212,7 @@ impl Kind {
             Self::Instant => "a constant date or timestamp".into(),
             Self::Text(what) => what.into(),
             Self::Flag => "true or false".into(),
+            Self::Span => "a number or an INTERVAL".into(),
             Self::Days => "a constant number of days or INTERVAL of more than nothing".into(),
             Self::Count(least, most) => format!("a constant whole number from {least} to {most}"),
             Self::Number(least, most) if most == f64::MAX => {
@@ -218,6 +224,7 @@ impl Kind {
                 let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
                 format!("one of {}", quoted.join(", "))
             }
+            Self::Positives => "a constant array of numbers above 0".into(),
             Self::Breaks => "a constant array of strictly increasing numbers".into(),
             Self::Shares => {
                 "a constant array of strictly increasing shares above 0 and below 1".into()

@@ -6,7 +6,7 @@
 //! because DataFusion wraps an error of the first in another message and shows that of the second
 //! as it is.
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, FieldRef, IntervalUnit};
 use datafusion::common::{DataFusionError, Result};
 
 use crate::args::wrong_count;
@@ -59,6 +59,12 @@ fn read_as(kind: Kind, given: &DataType) -> Option<DataType> {
         },
         Kind::Measure => amount.or_else(|| moment_type(given)),
         Kind::Key => amount.or_else(|| moment_type(given)).or_else(|| text_type(given)),
+        Kind::Span => match given {
+            DataType::Interval(_) | DataType::Duration(_) => {
+                Some(DataType::Interval(IntervalUnit::MonthDayNano))
+            }
+            _ => amount.map(|_| DataType::Float64),
+        },
         Kind::Whole => amount.filter(|data_type| *data_type == DataType::Int64),
         Kind::Moment => instant_type(given),
         Kind::Flag => {
@@ -72,6 +78,7 @@ fn read_as(kind: Kind, given: &DataType) -> Option<DataType> {
         | Kind::Instant
         | Kind::Text(_)
         | Kind::Breaks
+        | Kind::Positives
         | Kind::Shares
         | Kind::Names
         | Kind::Written(_) => Some(given.clone()),

@@ -6,6 +6,8 @@
 //! every valid history has a finite value: sums of logarithms instead of gamma functions, and one
 //! regular series instead of a hypergeometric function with poles.
 
+use super::beta_mean::beta_mean;
+use super::gammaln::ln_ways;
 use crate::parallel;
 
 /// The parameters, and which of the two models they are for.
@@ -29,13 +31,13 @@ pub(crate) struct History {
 }
 
 /// Sums of ln(base + k) and 1 / (base + k) for k below every x.
-struct Prefix {
-    logs: Vec<f64>,
-    inverses: Vec<f64>,
+pub(crate) struct Prefix {
+    pub(crate) logs: Vec<f64>,
+    pub(crate) inverses: Vec<f64>,
 }
 
 impl Prefix {
-    fn new(base: f64, most: usize) -> Self {
+    pub(crate) fn new(base: f64, most: usize) -> Self {
         let (mut logs, mut inverses) = (vec![0.0], vec![0.0]);
         let (mut log, mut inverse, mut term) = (0.0, 0.0, base);
         for _ in 0..most {
@@ -152,47 +154,116 @@ impl Bgnbd {
             + (self.r + x) * ((self.alpha + t) / (self.alpha + tx)).ln();
         1.0 / (1.0 + odds.exp())
     }
+}
 
-    /// The purchases to expect within `horizon` after `t`.
-    pub(crate) fn expected(&self, x: f64, tx: f64, t: f64, horizon: f64) -> f64 {
-        self.expected_if_alive(x, t, horizon) * self.p_alive(x, tx, t)
+/// What is to come. These are asked of BG/NBD only: it is what MBG/NBD becomes once a customer is there.
+impl Bgnbd {
+    /// The BG/NBD of what a customer with this history does, if he is there at t.
+    pub(crate) fn later(&self, x: f64, t: f64) -> Self {
+        let (r, alpha, b) = (self.r + x, self.alpha + t, self.b + x + self.shift);
+        Self { r, alpha, b, shift: 0.0, ..*self }
     }
 
-    /// The purchases to expect within `horizon` of a new customer.
-    pub(crate) fn expected_new(&self, horizon: f64) -> f64 {
-        // At age zero only the first purchase has happened; under MBG/NBD it may have been the last.
-        let alive = if self.shift > 0.0 { self.p_alive(0.0, 0.0, 0.0) } else { 1.0 };
-        self.expected_if_alive(0.0, 0.0, horizon) * alive
-    }
-
-    /// The purchases to expect within `horizon` of a customer who is there at `t`.
-    pub(crate) fn expected_if_alive(&self, x: f64, t: f64, horizon: f64) -> f64 {
+    /// The purchases to expect within a time of a customer who is there.
+    pub(crate) fn expected(&self, horizon: f64) -> f64 {
         const MOST: u32 = 1_000_000;
+        const LOST: f64 = 1e-4;
+        let Self { r, alpha, a, b, .. } = *self;
         if horizon <= 0.0 {
             return 0.0;
         }
-        let b = self.b + self.shift;
-        let z = horizon / (self.alpha + t + horizon);
+        let z = horizon / (alpha + horizon);
         let log = (-z).ln_1p();
-        let e = self.a - 1.0;
-        let start = self.a + b - 1.0 - self.r;
-        let c = self.a + b + x - 1.0;
+        let (e, c) = (a - 1.0, a + b - 1.0);
+        let start = c - r;
         let growth = if e == 0.0 { log } else { (e * log).exp_m1() / e };
-        let (mut term, mut sum) = (start * z, 0.0);
+        let (mut term, mut sum, mut largest) = (start * z, 0.0, 0.0_f64);
         for n in 1..MOST {
             sum += term;
+            largest = largest.max(term.abs());
             let n = f64::from(n);
             term *= (start + n) * (e + n) / ((c + n) * (n + 1.0)) * z;
             if term.abs() <= 1e-17 * sum.abs() {
                 break;
             }
         }
-        -c * growth - (e * log).exp() * sum
+        let scale = (e * log).exp();
+        let expected = -c * growth - scale * sum;
+        // With r far above a + b the terms alternate and grow before they fall; the mean over p does not.
+        if expected >= LOST * (c * growth).abs().max(scale * largest) {
+            return expected;
+        }
+        let pace = horizon / alpha;
+        let given = |p: f64| {
+            if p == 0.0 { r * pace } else { -(-r * (p * pace).ln_1p()).exp_m1() / p }
+        };
+        beta_mean(a, b, r * pace, given)
+    }
+
+    /// The chance that a customer who is there now still is later: his purchases come at the rate of his
+    /// drop-out chance p times his pace, so it is the mean of (1 + p time / alpha)^-r over p.
+    pub(crate) fn stays(&self, ahead: f64) -> f64 {
+        if ahead == 0.0 {
+            return 1.0;
+        }
+        let pace = ahead / self.alpha;
+        let stays = |p: f64| (-self.r * (p * pace).ln_1p()).exp();
+        beta_mean(self.a, self.b, self.r * pace, stays).min(1.0)
+    }
+
+    /// The chance of n purchases within a time of a customer who is there: n and he stayed, or more would
+    /// have come but he dropped out after the n-th.
+    pub(crate) fn pmf(&self, n: f64, horizon: f64) -> f64 {
+        let Self { r, alpha, a, b, .. } = *self;
+        if horizon == 0.0 {
+            return f64::from(u8::from(n == 0.0));
+        }
+        let none = -r * (horizon / alpha).ln_1p();
+        let share = (alpha / horizon).ln_1p();
+        let buys = |count: f64| {
+            (ln_ways(r, count) + none - if count > 0.0 { count * share } else { 0.0 }).exp()
+        };
+        if n == 0.0 {
+            return buys(0.0);
+        }
+        // The chances to stay after each of n - 1 purchases and, apart, to go after the n-th.
+        let (mut stayed, mut i) = (1.0, 0.0);
+        while i < n - 1.0 {
+            stayed *= (b + i) / (a + b + i);
+            i += 1.0;
+        }
+        let goes = stayed * a / (a + b + i);
+        let stays = stayed * (b + i) / (a + b + i);
+        // The chance of n purchases or more: the part of the sum that loses no digits.
+        let odds = (-share).exp();
+        let more = if n <= r * horizon / alpha {
+            let (mut term, mut sum, mut count) = (buys(0.0), 0.0, 0.0);
+            while count < n {
+                sum += term;
+                term *= (r + count) / (count + 1.0) * odds;
+                count += 1.0;
+            }
+            (1.0 - sum).max(0.0)
+        } else {
+            let (mut term, mut sum, mut count) = (buys(n), 0.0, n);
+            while term > 1e-17 * (1.0 - odds) * sum {
+                sum += term;
+                term *= (r + count) / (count + 1.0) * odds;
+                count += 1.0;
+            }
+            sum
+        };
+        (stays * buys(n) + goes * more).min(1.0)
+    }
+
+    /// The time within which a customer who is there buys with this chance.
+    pub(crate) fn wait(&self, chance: f64) -> Option<f64> {
+        (chance < 1.0).then(|| self.alpha * (-(-chance).ln_1p() / self.r).exp_m1())
     }
 }
 
 /// A number of purchases as a place in a list; the fit has checked that it is one.
 #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and the number is whole")]
-fn index(x: f64) -> usize {
+pub(crate) fn index(x: f64) -> usize {
     x as usize
 }

@@ -6,60 +6,10 @@
 //! Half a dozen purchases tell little: below 30 customers, or without a single repeat purchase, the
 //! answer is `status` 'insufficient' and no parameters.
 
-use datafusion::common::{DataFusionError, Result};
-
-use super::bgnbd::{Bgnbd, History};
-use super::fit::{self, Rows, Search};
-use super::minimize::{Slope, curvature, invert, largest, minimize, minimize_by_sample};
-use super::model::{Fitted, check_history};
-use crate::args::Arguments;
-use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
-
-/// The arguments of both purchase models.
-pub(crate) const PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "x",
-        kind: Kind::Real,
-        otherwise: Otherwise::Required,
-        about: "Repeat purchases: purchase days after the first",
-    },
-    Parameter {
-        name: "tx",
-        kind: Kind::Real,
-        otherwise: Otherwise::Required,
-        about: "Time of the last purchase since the first, 0 without a repeat purchase",
-    },
-    Parameter {
-        name: "t",
-        kind: Kind::Real,
-        otherwise: Otherwise::Required,
-        about: "Time observed since the first purchase",
-    },
-    Parameter {
-        name: "w",
-        kind: Kind::Real,
-        otherwise: Otherwise::Absent,
-        about: "How many customers the row stands for",
-    },
-    Parameter {
-        name: "unit",
-        kind: Kind::Choice(&["week", "day", "month", "quarter", "year"]),
-        otherwise: Otherwise::Is("'week'"),
-        about: "The unit of tx and t; the model keeps it",
-    },
-    Parameter {
-        name: "l2",
-        kind: Kind::Number(0.0, f64::MAX),
-        otherwise: Otherwise::Is("0"),
-        about: "Pull of the logarithms of the parameters towards where the search starts; 0 is none",
-    },
-    Parameter {
-        name: "max_iter",
-        kind: Kind::Count(1, 100_000),
-        otherwise: Otherwise::Is("1000"),
-        about: "The most steps of the search",
-    },
-];
+use super::bgnbd::Bgnbd;
+use super::fit;
+use super::purchase_fit::{Candidate, PARAMETERS, plan};
+use crate::function::{Function, Spec};
 
 static SPEC: Spec = Spec {
     name: "bgnbd_fit",
@@ -68,9 +18,10 @@ static SPEC: Spec = Spec {
     summary: "Fits the BG/NBD model of repeat purchases and drop-out to a group of customers.",
     parameters: PARAMETERS,
     returns: "STRUCT(model, params [r, alpha, a, b], se, cov, ll, aic, bic, n, n_triples, n_null, \
-              n_excluded, unit, status, grad_norm, iters). status is 'ok', 'ridge' (the data do not \
-              pin the parameters down; se and cov are NULL), 'unfinished', or 'insufficient' (below 30 \
-              customers or no repeat purchase; params are NULL).",
+              n_excluded, unit, status, grad_norm, iters, note, spearman, eta2, q_le_1). status is 'ok', \
+              'ridge' (the data do not pin the parameters down; se and cov are NULL), 'unfinished', or \
+              'insufficient' (below 30 customers or no repeat purchase; params are NULL); note says more \
+              in words. The last three are of gammagamma_fit.",
     nulls: "Rows with NULL or NaN are skipped and counted in n_null.",
     ties: "Customers with the same history are one term with their number as weight.",
     errors: "Execution: x not a whole number of at least 0, t_x outside 0..t, t_x without a repeat \
@@ -87,123 +38,23 @@ static SPEC: Spec = Spec {
 
 /// The function.
 pub(crate) fn function() -> Function {
-    fit::function(&SPEC, 3, |arguments| plan(arguments, "bgnbd", 0.0))
+    fit::function(&SPEC, 3, |arguments| plan(arguments, CANDIDATE))
 }
 
-/// Fewer customers than this are not fitted.
-pub(crate) const FEWEST: f64 = 30.0;
-
-pub(crate) fn plan(arguments: &Arguments, model: &'static str, shift: f64) -> Result<Search> {
-    let name = arguments.spec().name;
-    let unit = arguments.choice("unit")?;
-    let penalty = arguments.number("l2")?;
-    let steps = usize::try_from(arguments.count("max_iter")?).unwrap_or(usize::MAX);
-    Ok(Box::new(move |rows, nulls| {
-        let histories = histories(rows, name)?;
-        let fitted = Fitted { model, unit, nulls, distinct: histories.len(), ..Fitted::default() };
-        Ok(search(histories, fitted, shift, penalty, steps))
-    }))
-}
-
-/// The rows as histories; the first that is none is an error.
-fn histories(rows: &Rows, function: &str) -> Result<Vec<History>> {
-    let wrong = |([x, tx, t], weight): &([f64; 3], f64)| {
-        check_history(function, *x, *tx, *t).is_err() || !(0.0..f64::INFINITY).contains(weight)
-    };
-    if let Some(first) = rows.iter().find(|row| wrong(row)) {
-        let ([x, tx, t], weight) = *first;
-        check_history(function, x, tx, t).map_err(|error| {
-            let others = rows.iter().filter(|row| wrong(row)).count();
-            let message = error.strip_backtrace();
-            let message = message.trim_start_matches("Execution error: ");
-            DataFusionError::Execution(format!("{message} ({others} such histories)"))
-        })?;
-        return Err(DataFusionError::Execution(format!(
-            "{function}: a weight of {weight} is no number of customers"
-        )));
-    }
-    let kept = rows.iter().filter(|row| row.1 > 0.0);
-    Ok(kept
-        .map(|([x, tx, t], weight)| History { x: *x, tx: *tx, t: *t, weight: *weight })
-        .collect())
-}
-
-/// From so many histories on, the search begins with a sample of them: one in so many.
-const MANY: usize = 50_000;
-const SAMPLE: usize = 16;
-
-fn search(
-    mut histories: Vec<History>,
-    mut fitted: Fitted,
-    shift: f64,
-    penalty: f64,
-    steps: usize,
-) -> Fitted {
-    let total = |of: fn(&History) -> f64| histories.iter().map(|h| h.weight * of(h)).sum::<f64>();
-    fitted.n = total(|_| 1.0);
-    let purchases = total(|history| history.x);
-    let longest = histories.iter().map(|history| history.t).fold(0.0, f64::max);
-    if fitted.n < FEWEST || purchases == 0.0 || longest == 0.0 {
-        fitted.status = "insufficient";
-        return fitted;
-    }
-    // In units of the longest observation every parameter is of the order of one.
-    let pace = purchases * longest / total(|history| history.t);
-    for history in &mut histories {
-        history.tx /= longest;
-        history.t /= longest;
-    }
-    let scaled = histories;
-    let most = scaled.iter().map(|history| history.x).fold(0.0, f64::max);
-    let most = format!("{most:.0}").parse().unwrap_or_default();
-    let start: Vec<f64> = [0.5, 0.5 / pace, 0.8, 2.5].iter().map(|v: &f64| v.ln()).collect();
-    let customers = fitted.n;
-    let cost_of = |histories: &[History], customers: f64, logs: &[f64]| {
-        let (mut value, mut gradient) = Bgnbd::from_logs(logs, shift).cost(histories, most);
-        for (axis, slope) in gradient.iter_mut().enumerate() {
-            let away = logs[axis] - start[axis];
-            value += customers * penalty * away * away;
-            *slope += 2.0 * customers * penalty * away;
-        }
-        // Per customer, so that the slope that counts as flat does not depend on their number.
-        (value / customers, gradient.into_iter().map(|slope| slope / customers).collect())
-    };
-    let cost = |logs: &[f64]| -> Slope { cost_of(&scaled, customers, logs) };
-    let lowest = if scaled.len() < MANY {
-        minimize(start.clone(), 1e-11, steps, cost)
-    } else {
-        let sample: Vec<History> = scaled.iter().step_by(SAMPLE).copied().collect();
-        let sampled = sample.iter().map(|history| history.weight).sum();
-        let of_sample = |logs: &[f64]| cost_of(&sample, sampled, logs);
-        minimize_by_sample(start.clone(), 1e-11, steps, of_sample, cost)
-    };
-    let found = Bgnbd::from_logs(&lowest.point, shift);
-    fitted.ll = -found.cost(&scaled, most).0 - purchases * longest.ln();
-    fitted.params = vec![found.r, found.alpha * longest, found.a, found.b];
-    fitted.gradient = largest(&lowest.gradient);
-    fitted.steps = lowest.steps;
-    let curved = curvature(&lowest.point, |logs| {
-        cost(logs).1.into_iter().map(|slope| slope * customers).collect()
-    });
-    let flat = fitted.gradient < 1e-5 * (1.0 + fitted.ll.abs()) / customers;
-    fitted.covariance = scale_covariance(invert(&curved), &fitted.params);
-    fitted.status = match (flat, fitted.covariance.is_empty()) {
-        (true, false) => "ok",
-        (true, true) => "ridge",
-        (false, _) => "unfinished",
-    };
-    fitted
-}
-
-/// From the logarithms of the parameters to the parameters.
-pub(crate) fn scale_covariance(inverse: Option<Vec<Vec<f64>>>, params: &[f64]) -> Vec<Vec<f64>> {
-    let rows = inverse.unwrap_or_default().into_iter().zip(params);
-    rows.map(|(row, p)| row.into_iter().zip(params).map(|(cell, q)| cell * p * q).collect())
-        .collect()
-}
+const CANDIDATE: Candidate = Candidate {
+    name: "bgnbd",
+    params: &["r", "alpha", "a", "b"],
+    start: [0.5, 0.5, 0.8, 2.5],
+    times: [false, true, false, false],
+    note: Some(
+        "p_alive is 1 for every customer without a repeat purchase; mbgnbd_fit makes no such exception",
+    ),
+    cost: |logs, histories, most| Bgnbd::from_logs(logs, 0.0).cost(histories, most),
+};
 
 #[cfg(test)]
 mod tests {
+    use super::super::bgnbd::History;
     use super::*;
 
     /// The paper's parameters for CDNOW, in weeks.
@@ -248,14 +99,17 @@ mod tests {
 
     #[test]
     fn predictions_are_those_of_the_references() {
-        near(PAPER.expected(2.0, 30.43, 38.86, 39.0), 1.226_028_174_767_14, 1e-14);
+        let expected = |model: Bgnbd, x: f64, tx: f64, t: f64, horizon: f64| {
+            model.p_alive(x, tx, t) * model.later(x, t).expected(horizon)
+        };
+        near(expected(PAPER, 2.0, 30.43, 38.86, 39.0), 1.226_028_174_767_14, 1e-14);
         let mbg = Bgnbd { r: 0.525, alpha: 6.183, a: 0.891, b: 1.614, shift: 1.0 };
         near(mbg.p_alive(2.0, 30.43, 38.86), 0.706_202_265_118_487, 1e-14);
-        near(mbg.expected(2.0, 30.43, 38.86, 39.0), 1.262_960_623_267_37, 1e-13);
+        near(expected(mbg, 2.0, 30.43, 38.86, 39.0), 1.262_960_623_267_37, 1e-13);
         near(mbg.p_alive(0.0, 0.0, 38.86), 0.389_735_080_918_763, 1e-14);
-        near(mbg.expected(0.0, 0.0, 38.86, 39.0), 0.154_012_746_675_147, 1e-13);
+        near(expected(mbg, 0.0, 0.0, 38.86, 39.0), 0.154_012_746_675_147, 1e-13);
         let odd = Bgnbd { r: 0.11, alpha: 2.24, a: 0.31, b: 0.5, shift: 0.0 };
-        near(odd.expected(0.0, 0.0, 1.0, 30.0), 0.564_588_615_532_785, 1e-13);
-        assert_eq!(PAPER.expected_new(0.0), 0.0);
+        near(expected(odd, 0.0, 0.0, 1.0, 30.0), 0.564_588_615_532_785, 1e-13);
+        assert_eq!(PAPER.expected(0.0), 0.0);
     }
 }

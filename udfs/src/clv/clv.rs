@@ -10,11 +10,12 @@ use arrow::array::{Array, ArrayRef, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::expected_purchases::{HORIZON, check_horizon};
 use super::expected_spend::{M, SPENDING};
-use super::model::{Models, check_history, number};
+use super::horizon::{CALL_UNIT, HORIZON, call_unit, check_horizon, horizon};
+use super::model::{Models, number};
 use super::outlook::Outlook;
-use super::p_alive::{MODEL, T, TX, X};
+use super::p_alive::{MODEL, T, TX, X, past};
+use super::purchases::{Past, Purchases};
 use super::schedule;
 use crate::args::Arguments;
 use crate::calendar::YEAR_DAYS;
@@ -53,16 +54,19 @@ static SPEC: Spec = Spec {
             otherwise: Otherwise::Is("'mid'"),
             about: "When the money of a period comes in: in its middle or at its end",
         },
+        CALL_UNIT,
     ],
     returns: "DOUBLE, in the currency of the spending model.",
     nulls: "NULL if a column is NULL (m may be for x = 0), or if a model is NULL or could not be fitted.",
     ties: "None: the answer depends on the row alone.",
     errors: "Planning: discount, margin or timing out of range. Execution: a negative horizon or one \
-             above 100000 periods, x not a whole number of at least 0, t_x outside 0..t, a model of \
-             another kind.",
+             above 100000 periods, an infinite one for a model other than pnbd or where the value is \
+             infinite, x not a whole number of at least 0, t_x outside 0..t, a model of another kind or, \
+             where unit is given, of another unit.",
     formula: "sum over periods k of (E(k) - E(k-1)) * expected_spend * margin * (1 + d)^-(k - 1/2), \
               'end': ^-k; d per period = (1 + discount)^(period / year) - 1, the year 365.25 days; the \
-              last period may be a part of one.",
+              last period may be a part of one. The horizon 'infinity' of a pnbd model: dert * expected_spend * \
+              margin.",
     source: "Fader, Hardie and Lee (2005), RFM and CLV; discount per year instead of per period.",
     example: "SELECT round(clv(named_struct('model', 'bgnbd', 'params', [0.243, 4.414, 0.793, 2.426]), \
               named_struct('model', 'gammagamma', 'params', [6.25, 3.74, 15.44]), 2, 30.43, 38.86, 22.35, \
@@ -84,6 +88,7 @@ struct Terms {
     discount: f64,
     margin: f64,
     middle: bool,
+    unit: Option<&'static str>,
 }
 
 fn plan(arguments: &Arguments) -> Result<Each> {
@@ -91,14 +96,15 @@ fn plan(arguments: &Arguments) -> Result<Each> {
         discount: arguments.number("discount")?,
         margin: arguments.number("margin")?,
         middle: arguments.choice("timing")? == "mid",
+        unit: call_unit(arguments)?,
     };
     Ok(Box::new(move |columns| {
         let [model, spending, ..] = columns else {
             return Err(DataFusionError::Internal("clv takes two models".to_owned()));
         };
         let models = (Models::read(model, SPEC.name)?, Models::read(spending, SPEC.name)?);
-        let mut outlook = None;
-        let values = (0..model.len()).map(|row| terms.value(&models, columns, row, &mut outlook));
+        let mut kept = None;
+        let values = (0..model.len()).map(|row| terms.value(&models, columns, row, &mut kept));
         Ok(Arc::new(values.collect::<Result<Float64Array>>()?))
     }))
 }
@@ -109,32 +115,82 @@ impl Terms {
         (buying, spending): &(Models, Models),
         columns: &[ArrayRef],
         row: usize,
-        outlook: &mut Option<Outlook>,
+        kept: &mut Option<Outlook>,
     ) -> Result<Option<f64>> {
-        let numbers = [2, 3, 4, 6].map(|place| number(columns, place, row));
-        let [Some(x), Some(tx), Some(t), Some(horizon)] = numbers else { return Ok(None) };
         let models = (buying.purchases(row, SPEC.name)?, spending.spending(row, SPEC.name)?);
         let (Some(model), Some(spending)) = models else { return Ok(None) };
-        check_history(SPEC.name, x, tx, t)?;
-        check_horizon(SPEC.name, horizon)?;
-        if horizon > LONGEST {
-            return Err(DataFusionError::Execution(format!(
-                "clv: a horizon of {horizon} periods is too long: fit in a longer unit"
-            )));
-        }
-        let m = if x == 0.0 { Some(0.0) } else { number(columns, 5, row) };
-        let Some(spend) = m.and_then(|m| spending.expected(x, m)) else { return Ok(None) };
-        // ln(1 + discount) per period.
-        let rate = self.discount.ln_1p() * buying.unit_days(row) / YEAR_DAYS;
-        if horizon == 0.0 {
-            return Ok(Some(0.0));
-        }
-        let terms = schedule::Terms { horizon, rate, middle: self.middle };
-        let outlook = match outlook {
-            Some(outlook) if outlook.is_for(&model, terms) => outlook,
-            other => other.insert(Outlook::new(model, terms)),
+        let known = (past(columns, 2, row), horizon(buying, columns, 6, row)?);
+        let (Some(past), Some(horizon)) = known else { return Ok(None) };
+        buying.check_unit(row, self.unit, SPEC.name)?;
+        model.check(SPEC.name, Some(past), Some(horizon).filter(|horizon| horizon.is_finite()))?;
+        let m = if past[0] == 0.0 { Some(0.0) } else { number(columns, 5, row) };
+        let Some(spend) = m.and_then(|m| spending.expected(past[0], m)) else { return Ok(None) };
+        let rate = per_period(self.discount, buying.unit_days(row)?);
+        let purchases = if horizon == f64::INFINITY {
+            let (alive, then) = model.from_now_on(Some(past));
+            alive * forever(&then, rate, SPEC.name)?
+        } else {
+            check_horizon(SPEC.name, horizon)?;
+            if horizon > LONGEST {
+                return Err(DataFusionError::Execution(format!(
+                    "clv: a horizon of {horizon} periods is too long: fit in a longer unit"
+                )));
+            }
+            let terms = schedule::Terms { horizon, rate, middle: self.middle };
+            within(&model, past, terms, kept)
         };
-        let purchases = outlook.purchases(x, t) * model.p_alive(x, tx, t);
         Ok(Some(purchases * spend * self.margin))
     }
+}
+
+/// The purchases to expect within a horizon, each worth less the later it comes.
+fn within(
+    model: &Purchases,
+    past: Past,
+    terms: schedule::Terms,
+    kept: &mut Option<Outlook>,
+) -> f64 {
+    if terms.horizon == 0.0 {
+        return 0.0;
+    }
+    if let Purchases::Bgnbd(model) = model {
+        let outlook = match kept {
+            Some(outlook) if outlook.is_for(model, terms) => outlook,
+            other => other.insert(Outlook::new(*model, terms)),
+        };
+        let [x, tx, t] = past;
+        return outlook.purchases(x, t) * model.p_alive(x, tx, t);
+    }
+    let (alive, then) = model.from_now_on(Some(past));
+    let (mut before, mut sum) = (0.0, 0.0);
+    for (_, end, worth) in terms.periods() {
+        let until = then.expected(end);
+        sum += (until - before) * worth;
+        before = until;
+    }
+    alive * sum
+}
+
+/// ln(1 + discount), a discount per year, for a period of so many days.
+pub(crate) fn per_period(discount: f64, days: f64) -> f64 {
+    discount.ln_1p() * days / YEAR_DAYS
+}
+
+/// The discounted purchases to expect of a customer who is there, ever.
+pub(crate) fn forever(model: &Purchases, rate: f64, function: &str) -> Result<f64> {
+    let refuse = |problem: &str| Err(DataFusionError::Execution(format!("{function}: {problem}")));
+    let Purchases::Pnbd(pnbd) = model else {
+        return refuse(
+            "only a model of pnbd_fit looks ahead without end: give a horizon, or fit one with pnbd_fit",
+        );
+    };
+    pnbd.discounted(rate).map_or_else(
+        || {
+            refuse(
+                "without discount, and with s at most 1, a customer buys without end: give a discount \
+                 above 0",
+            )
+        },
+        Ok,
+    )
 }

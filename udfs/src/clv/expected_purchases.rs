@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 
-use super::model::{Models, check_history, number};
-use super::p_alive::{MODEL, T, TX, X};
+use super::horizon::{CALL_UNIT, HORIZON, call_unit, check_horizon, horizon};
+use super::model::Models;
+use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
-use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
+use crate::function::{Function, Otherwise, Parameter, Spec};
 use crate::ranking::bins::contradiction;
 use crate::scalar::{self, Each};
 
@@ -26,28 +27,26 @@ static SPEC: Spec = Spec {
         Parameter { otherwise: Otherwise::Absent, ..X },
         Parameter { otherwise: Otherwise::Absent, ..TX },
         Parameter { otherwise: Otherwise::Absent, ..T },
+        CALL_UNIT,
     ],
     returns: "DOUBLE, purchases. Without x, t_x and t: of a new customer. 0 for a horizon of 0.",
     nulls: "NULL if an argument that is given has a NULL, or if the model is NULL or could not be \
             fitted.",
     ties: "None: the answer depends on the row alone.",
     errors: "Planning: only a part of the history is given. Execution: a negative horizon, x not a whole \
-             number of at least 0, t_x outside 0..t, a model of another kind.",
+             number of at least 0, t_x outside 0..t, a model of another kind or, where unit is given, of \
+             another unit; bgbb: a horizon of a part of an opportunity.",
     formula: "p_alive * (-c * expm1(e L) / e - exp(e L) * sum u_n), z = h / (alpha + t + h), L = ln(1 - \
               z), e = a - 1, A = a + b - 1 - r, c = a + b + x - 1, u_1 = A z, u_(n+1) = u_n (A + n)(e + \
-              n) z / ((c + n)(n + 1)); MBG/NBD: b + 1 for b.",
-    source: "Fader, Hardie and Lee (2005), in a form without poles.",
+              n) z / ((c + n)(n + 1)); MBG/NBD: b + 1 for b. Pareto/NBD: p_alive * (r+x) / \
+              (alpha+t) * (beta+t) * -expm1(-(s-1) l) / (s-1), l = ln((beta+t+h) / (beta+t)). BG/BB: the chance \
+              to be there at n * (alpha+x) / (alpha+beta+n) * sum over the h opportunities of the chance to be \
+              there.",
+    source: "Fader, Hardie and Lee (2005), in a form without poles; Fader and Hardie (2005); Fader, Hardie and \
+             Shang (2010).",
     example: "SELECT round(expected_purchases(named_struct('model', 'bgnbd', 'params', [0.243, 4.414, 0.793, \
               2.426]), 39, 2, 30.43, 38.86), 6) AS n",
     answer: &["1.226028"],
-};
-
-/// The time to look ahead.
-pub(crate) const HORIZON: Parameter = Parameter {
-    name: "horizon",
-    kind: Kind::Real,
-    otherwise: Otherwise::Required,
-    about: "How far to look ahead, in the unit of the model",
 };
 
 /// The function.
@@ -55,39 +54,37 @@ pub(crate) fn function() -> Function {
     scalar::function(&SPEC, |_| DataType::Float64, plan)
 }
 
-/// Refuses a horizon that lies behind.
-pub(crate) fn check_horizon(function: &str, horizon: f64) -> Result<()> {
-    if (0.0..f64::INFINITY).contains(&horizon) {
-        return Ok(());
-    }
-    Err(DataFusionError::Execution(format!(
-        "{function}: the horizon is a time of at least 0, not {horizon}"
-    )))
-}
-
 fn plan(arguments: &Arguments) -> Result<Each> {
-    let known = arguments.len() > 2;
-    if known && arguments.len() < 5 {
-        return Err(contradiction(arguments, "a history is x, tx and t: give all three or none"));
-    }
+    let known = history_given(arguments, 2)?;
+    let unit = call_unit(arguments)?;
     Ok(Box::new(move |columns| {
         let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
         let models = Models::read(column, SPEC.name)?;
         let each = |row| {
             let (Some(model), Some(horizon)) =
-                (models.purchases(row, SPEC.name)?, number(columns, 1, row))
+                (models.purchases(row, SPEC.name)?, horizon(&models, columns, 1, row)?)
             else {
                 return Ok(None);
             };
+            models.check_unit(row, unit, SPEC.name)?;
             check_horizon(SPEC.name, horizon)?;
-            if !known {
-                return Ok(Some(model.expected_new(horizon)));
+            let past = past(columns, 2, row);
+            if known && past.is_none() {
+                return Ok(None);
             }
-            let history = [2, 3, 4].map(|place| number(columns, place, row));
-            let [Some(x), Some(tx), Some(t)] = history else { return Ok(None) };
-            check_history(SPEC.name, x, tx, t)?;
-            Ok(Some(model.expected(x, tx, t, horizon)))
+            model.check(SPEC.name, past, Some(horizon))?;
+            let (alive, then) = model.from_now_on(past);
+            Ok(Some(alive * then.expected(horizon)))
         };
         Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
     }))
+}
+
+/// Whether a call has a history, in the three arguments from `place` on: all three or none.
+pub(crate) fn history_given(arguments: &Arguments, place: usize) -> Result<bool> {
+    let given = ["x", "tx", "t"].iter().any(|name| arguments.has(name));
+    if given && arguments.len() < place + 3 {
+        return Err(contradiction(arguments, "a history is x, tx and t: give all three or none"));
+    }
+    Ok(given)
 }

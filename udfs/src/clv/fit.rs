@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray};
 use arrow::buffer::OffsetBuffer;
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, UInt64Type};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::Accumulator;
@@ -133,6 +134,12 @@ fn from_bits(bits: u64) -> f64 {
 
 impl Accumulator for Customers {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        // The numbers are doubles already; a flag becomes 0 and 1; constants of other types are left out.
+        let double = |column: &ArrayRef| match column.data_type() {
+            DataType::Boolean => cast(column, &DataType::Float64),
+            _ => Ok(Arc::clone(column)),
+        };
+        let values: Vec<ArrayRef> = values.iter().map(double).collect::<Result<_, _>>()?;
         let columns: Vec<&Float64Array> =
             values.iter().filter_map(|column| column.as_primitive_opt::<Float64Type>()).collect();
         let inputs = columns.get(..self.inputs).ok_or_else(|| {

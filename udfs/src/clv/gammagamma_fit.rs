@@ -2,13 +2,13 @@
 //!
 //! CDNOW, 946 customers of the sample with repeat purchases: p 6.25, q 3.74, v 15.44.
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 
-use super::bgnbd_fit::{FEWEST, scale_covariance};
+use super::estimate::{FEWEST, L2, MAX_ITER, Options, START, W, check_rows};
 use super::fit::{self, Rows, Search};
 use super::gammagamma::GammaGamma;
-use super::minimize::{curvature, invert, largest, minimize};
-use super::model::Fitted;
+use super::independence::independence;
+use super::model::{Fitted, Independence};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 
@@ -30,21 +30,15 @@ static SPEC: Spec = Spec {
             otherwise: Otherwise::Required,
             about: "Average money per repeat purchase; NULL for customers without one",
         },
-        Parameter {
-            name: "w",
-            kind: Kind::Real,
-            otherwise: Otherwise::Absent,
-            about: "How many customers the row stands for",
-        },
-        Parameter {
-            name: "max_iter",
-            kind: Kind::Count(1, 100_000),
-            otherwise: Otherwise::Is("1000"),
-            about: "The most steps of the search",
-        },
+        W,
+        MAX_ITER,
+        L2,
+        START,
     ],
-    returns: "STRUCT as bgnbd_fit returns it, params [p, q, v]. With q at most 1 the population has no \
-              mean spend and expected_spend is NULL.",
+    returns: "STRUCT as bgnbd_fit returns it, params [p, q, v]. q_le_1: with q at most 1 the population has \
+              no mean spend and expected_spend is NULL. spearman (rank correlation of x and m, -1 to 1) and \
+              eta2 (the part of the variance of m between different x, 0 to 1) say how far spend depends on \
+              frequency, which the model takes for nothing; note says so from 0.3 and 0.25 on.",
     nulls: "Rows with NULL or NaN are skipped and counted in n_null.",
     ties: "Customers with the same x and m are one term with their number as weight.",
     errors: "Execution: an infinite value, x negative. Customers with x = 0 or m not above zero are \
@@ -62,25 +56,21 @@ pub(crate) fn function() -> Function {
 }
 
 fn plan(arguments: &Arguments) -> Result<Search> {
-    let steps = usize::try_from(arguments.count("max_iter")?).unwrap_or(usize::MAX);
+    let options = Options::read(arguments, &["p", "q", "v"])?;
     Ok(Box::new(move |rows, nulls| {
-        let wrong = |([x, m, _], weight): &([f64; 3], f64)| {
-            !(0.0..f64::INFINITY).contains(x)
-                || !m.is_finite()
-                || !(0.0..f64::INFINITY).contains(weight)
-        };
-        if let Some(([x, m, _], _)) = rows.iter().find(|row| wrong(row)) {
-            let others = rows.iter().filter(|row| wrong(row)).count();
-            return Err(DataFusionError::Execution(format!(
-                "gammagamma_fit: x = {x}, m = {m} are no purchases: x counts them and m is money per \
-                 purchase ({others} such rows)"
-            )));
-        }
-        Ok(search(rows, nulls, steps))
+        check_rows(SPEC.name, rows, |[x, m, _]| {
+            let wrong = !(0.0..f64::INFINITY).contains(x) || !m.is_finite();
+            wrong.then(|| {
+                format!(
+                    "x = {x}, m = {m} are no purchases: x counts them and m is money per purchase"
+                )
+            })
+        })?;
+        Ok(search(rows, nulls, &options))
     }))
 }
 
-fn search(rows: &Rows, nulls: u64, steps: usize) -> Fitted {
+fn search(rows: &Rows, nulls: u64, options: &Options) -> Fitted {
     let taken: Vec<(f64, f64, f64)> = rows
         .iter()
         .filter(|([x, m, _], weight)| *x > 0.0 && *m > 0.0 && *weight > 0.0)
@@ -88,41 +78,46 @@ fn search(rows: &Rows, nulls: u64, steps: usize) -> Fitted {
         .collect();
     let customers: f64 = taken.iter().map(|row| row.2).sum();
     let all: f64 = rows.iter().map(|row| row.1).sum();
-    let mut fitted = Fitted {
+    let independence = independence(&taken);
+    let fitted = Fitted {
         model: "gammagamma",
         distinct: taken.len(),
         nulls,
         n: customers,
         excluded: all - customers,
-        status: "insufficient",
+        independence: Some(independence),
         ..Fitted::default()
     };
     if customers < FEWEST {
-        return fitted;
+        return fitted.insufficient("below 30 customers with repeat purchases and money");
     }
     // In units of the mean spend every parameter is of the order of one.
     let mean = taken.iter().map(|row| row.1 * row.2).sum::<f64>() / customers;
     let scaled: Vec<(f64, f64, f64)> = taken.iter().map(|&(x, m, w)| (x, m / mean, w)).collect();
-    let cost = |logs: &[f64]| {
-        let (value, gradient) = GammaGamma::from_logs(logs).cost(&scaled);
-        (value / customers, gradient.into_iter().map(|slope| slope / customers).collect::<Vec<_>>())
-    };
-    let start = [2.0_f64, 3.0, 1.0].map(f64::ln).to_vec();
-    let lowest = minimize(start, 1e-11, steps, cost);
-    let found = GammaGamma::from_logs(&lowest.point);
-    fitted.ll = -found.cost(&scaled).0 - customers * mean.ln();
-    fitted.params = vec![found.p, found.q, found.v * mean];
-    fitted.gradient = largest(&lowest.gradient);
-    fitted.steps = lowest.steps;
-    let curved = curvature(&lowest.point, |logs| {
-        cost(logs).1.into_iter().map(|slope| slope * customers).collect()
-    });
-    let flat = fitted.gradient < 1e-5 * (1.0 + fitted.ll.abs()) / customers;
-    fitted.covariance = scale_covariance(invert(&curved), &fitted.params);
-    fitted.status = match (flat, fitted.covariance.is_empty()) {
-        (true, false) => "ok",
-        (true, true) => "ridge",
-        (false, _) => "unfinished",
-    };
+    let offset = -customers * mean.ln();
+    let mut fitted = options.estimate(
+        fitted,
+        &[2.0, 3.0, 1.0],
+        &[1.0, 1.0, mean],
+        offset,
+        |logs| GammaGamma::from_logs(logs).cost(&scaled),
+        None,
+    );
+    let warnings = warnings(independence, fitted.params.get(1).copied());
+    fitted.note =
+        fitted.note.into_iter().chain(warnings).reduce(|all, one| format!("{all}; {one}"));
     fitted
+}
+
+/// What to know before the fit is used.
+fn warnings(independence: Independence, q: Option<f64>) -> impl Iterator<Item = String> {
+    const RANKS: f64 = 0.3;
+    const SHARE: f64 = 0.25;
+    let heavy = q.filter(|q| *q <= 1.0);
+    let heavy = heavy.map(|q| format!("q is {q:.3}: no mean spend, expected_spend is NULL"));
+    let ranks = independence.spearman.filter(|rho| rho.abs() >= RANKS);
+    let ranks = ranks.map(|rho| format!("spend depends on frequency: spearman {rho:.2}"));
+    let share = independence.eta2.filter(|share| *share >= SHARE);
+    let share = share.map(|share| format!("spend depends on frequency: eta2 {share:.2}"));
+    heavy.into_iter().chain(ranks).chain(share)
 }

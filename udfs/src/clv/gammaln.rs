@@ -1,7 +1,7 @@
 //! The logarithm of the gamma function and its derivative, for positive arguments.
 //!
 //! Small arguments are lifted to ten by the recurrence, where Stirling's series has settled to the
-//! last bit. Only Gamma-Gamma needs them: the purchase models get by with sums of logarithms.
+//! last bit. Of the fits only Gamma-Gamma needs them: the purchase models get by with sums of logarithms.
 
 /// Where Stirling's series takes over.
 const LARGE: f64 = 10.0;
@@ -49,6 +49,20 @@ pub(crate) fn digamma(mut x: f64) -> f64 {
     shift + x.ln() - 0.5 / x + series
 }
 
+/// ln(Gamma(r + n) / (Gamma(r) n!)) for r > 0 and whole n: how many ways n purchases can fall.
+pub(crate) fn ln_ways(r: f64, n: f64) -> f64 {
+    const FEW: f64 = 64.0;
+    if n > FEW {
+        return ln_gamma(r + n) - ln_gamma(r) - ln_gamma(n + 1.0);
+    }
+    let (mut sum, mut k) = (0.0, 0.0);
+    while k < n {
+        sum += ((r + k) / (k + 1.0)).ln();
+        k += 1.0;
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +74,9 @@ mod tests {
         near(ln_gamma(1.0), 0.0);
         near(ln_gamma(6.25), 5.219_603_986_990_228);
         near(ln_gamma(171.0), 706.573_062_245_787_4);
+        near(ln_ways(0.25, 3.0), (0.25_f64 * 1.25 * 2.25 / 6.0).ln());
+        // A difference of logarithms of factorials: their digits, not its own.
+        assert!((ln_ways(2.0, 99.0) - 100_f64.ln()).abs() < 1e-13);
         near(digamma(1.0), -0.577_215_664_901_532_9);
         near(digamma(0.25), -4.227_453_533_376_265);
         near(digamma(20.5), 2.995836394707646);

@@ -3,8 +3,9 @@
 //! Under BG/NBD everybody without a repeat purchase is alive for certain, however long ago he
 //! bought. This model has no such exception; on CDNOW it is the more likely one.
 
-use super::bgnbd_fit::{PARAMETERS, plan};
+use super::bgnbd::Bgnbd;
 use super::fit;
+use super::purchase_fit::{Candidate, PARAMETERS, plan};
 use crate::function::{Function, Spec};
 
 static SPEC: Spec = Spec {
@@ -28,5 +29,14 @@ static SPEC: Spec = Spec {
 
 /// The function.
 pub(crate) fn function() -> Function {
-    fit::function(&SPEC, 3, |arguments| plan(arguments, "mbgnbd", 1.0))
+    fit::function(&SPEC, 3, |arguments| plan(arguments, CANDIDATE))
 }
+
+const CANDIDATE: Candidate = Candidate {
+    name: "mbgnbd",
+    params: &["r", "alpha", "a", "b"],
+    start: [0.5, 0.5, 0.8, 2.5],
+    times: [false, true, false, false],
+    note: None,
+    cost: |logs, histories, most| Bgnbd::from_logs(logs, 1.0).cost(histories, most),
+};

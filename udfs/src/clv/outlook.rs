@@ -89,7 +89,7 @@ impl Outlook {
         (self.model.r + x) / scale * sum
     }
 
-    /// The purchases within the horizon, in the form of [`Bgnbd::expected_if_alive`].
+    /// The purchases within the horizon, in the form of [`Bgnbd::expected`].
     fn undiscounted(&mut self, x: f64, y: f64) -> f64 {
         let (a, b) = (self.model.a, self.model.b + self.model.shift);
         let (start, e, c) = (a + b - self.model.r - 1.0, a - 1.0, a + b + x - 1.0);
@@ -107,9 +107,10 @@ impl Outlook {
 
     /// The sum as it is defined.
     fn period_by_period(&self, x: f64, t: f64) -> f64 {
+        let then = self.model.later(x, t);
         let (mut before, mut sum) = (0.0, 0.0);
         for (_, end, worth) in self.schedule.terms().periods() {
-            let until = self.model.expected_if_alive(x, t, end);
+            let until = then.expected(end);
             sum += (until - before) * worth;
             before = until;
         }

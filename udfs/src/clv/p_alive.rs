@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array};
+use arrow::array::{Array, ArrayRef, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::model::{Models, check_history, number};
+use super::horizon::{check_horizon, horizon};
+use super::model::{Models, number};
+use super::purchases::Past;
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::scalar::{self, Each};
@@ -19,7 +21,7 @@ pub(crate) const MODEL: Parameter = Parameter {
     name: "model",
     kind: Kind::Model,
     otherwise: Otherwise::Required,
-    about: "What bgnbd_fit or mbgnbd_fit returned",
+    about: "What bgnbd_fit, mbgnbd_fit, pnbd_fit or bgbb_fit returned",
 };
 
 /// Repeat purchases.
@@ -35,7 +37,7 @@ pub(crate) const TX: Parameter = Parameter {
     name: "tx",
     kind: Kind::Real,
     otherwise: Otherwise::Required,
-    about: "Time of his last purchase since his first, in the unit of the model",
+    about: "Time of his last purchase since his first, in the unit of the model; bgbb: the opportunity",
 };
 
 /// Age.
@@ -43,7 +45,15 @@ pub(crate) const T: Parameter = Parameter {
     name: "t",
     kind: Kind::Real,
     otherwise: Otherwise::Required,
-    about: "Time observed since his first purchase, in the unit of the model",
+    about: "Time observed since his first purchase, in the unit of the model; bgbb: opportunities",
+};
+
+/// Later than now.
+const AHEAD: Parameter = Parameter {
+    name: "ahead",
+    kind: Kind::Span,
+    otherwise: Otherwise::Absent,
+    about: "Still there so much later: a number in the unit of the model, or an INTERVAL",
 };
 
 static SPEC: Spec = Spec {
@@ -51,14 +61,19 @@ static SPEC: Spec = Spec {
     aliases: &[],
     package: "Lifetime value",
     summary: "The chance that the customer is still there at the end of the observation.",
-    parameters: &[MODEL, X, TX, T],
+    parameters: &[MODEL, X, TX, T, AHEAD],
     returns: "DOUBLE, 0 to 1. Under BG/NBD a customer without repeat purchase is alive for certain: use \
-              mbgnbd_fit where that is no answer.",
+              mbgnbd_fit where that is no answer. Under BG/BB: still there for the opportunity after the last \
+              one observed.",
     nulls: "NULL if the history has a NULL, or if the model is NULL or could not be fitted.",
     ties: "None: the answer depends on the row alone.",
     errors: "Execution: x not a whole number of at least 0, t_x outside 0..t, a model of another kind.",
-    formula: "1 / (1 + a / (b + x - 1) * ((alpha + t) / (alpha + t_x))^(r + x)); MBG/NBD: b + x.",
-    source: "Fader, Hardie and Lee (2005); R packages BTYD and BTYDplus.",
+    formula: "1 / (1 + a / (b + x - 1) * ((alpha + t) / (alpha + t_x))^(r + x)); MBG/NBD: b + x. Pareto/NBD: \
+              (alpha + t)^-(r+x) (beta + t)^-s / (L1 + L2) of pnbd_fit. BG/BB: B(alpha+x, beta+n-x) B(gamma, \
+              delta+n+1) / (B(alpha, beta) B(gamma, delta) L). Ahead by h: times the mean of (1 + p h / (alpha \
+              + t))^-(r+x) over p of beta(a, b+x), MBG/NBD b+x+1; Pareto/NBD ((beta + t) / (beta + t + h))^s; \
+              BG/BB n + h for n.",
+    source: "Fader, Hardie and Lee (2005); Fader, Hardie and Shang (2010); R packages BTYD and BTYDplus.",
     example: "SELECT round(p_alive(named_struct('model', 'bgnbd', 'params', [0.243, 4.414, 0.793, 2.426]), \
               26, 30.857, 31), 4) AS p",
     answer: &["0.9688"],
@@ -69,20 +84,30 @@ pub(crate) fn function() -> Function {
     scalar::function(&SPEC, |_| DataType::Float64, plan)
 }
 
-fn plan(_arguments: &Arguments) -> Result<Each> {
-    Ok(Box::new(|columns| {
+fn plan(arguments: &Arguments) -> Result<Each> {
+    let later = arguments.has("ahead");
+    Ok(Box::new(move |columns| {
         let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
         let models = Models::read(column, SPEC.name)?;
         let each = |row| {
-            let history = [1, 2, 3].map(|place| number(columns, place, row));
-            let ([Some(x), Some(tx), Some(t)], Some(model)) =
-                (history, models.purchases(row, SPEC.name)?)
+            let (Some(past), Some(model)) =
+                (past(columns, 1, row), models.purchases(row, SPEC.name)?)
             else {
                 return Ok(None);
             };
-            check_history(SPEC.name, x, tx, t)?;
-            Ok(Some(model.p_alive(x, tx, t)))
+            let ahead = if later { horizon(&models, columns, 4, row)? } else { Some(0.0) };
+            let Some(ahead) = ahead else { return Ok(None) };
+            check_horizon(SPEC.name, ahead)?;
+            model.check(SPEC.name, Some(past), Some(ahead))?;
+            let (alive, then) = model.from_now_on(Some(past));
+            Ok(Some(alive * then.stays(ahead)))
         };
         Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
     }))
+}
+
+/// The history in three columns; None if a part of it is NULL.
+pub(crate) fn past(columns: &[ArrayRef], place: usize, row: usize) -> Option<Past> {
+    let [x, tx, t] = [0, 1, 2].map(|part| number(columns, place + part, row));
+    Some([x?, tx?, t?])
 }
