@@ -127,7 +127,7 @@ impl Terms {
         let Some(spend) = m.and_then(|m| spending.expected(past[0], m)) else { return Ok(None) };
         let rate = per_period(self.discount, buying.unit_days(row)?);
         let purchases = if horizon == f64::INFINITY {
-            let (alive, then) = model.from_now_on(Some(past));
+            let (alive, then) = model.now(Some(past));
             alive * forever(&then, rate, SPEC.name)?
         } else {
             check_horizon(SPEC.name, horizon)?;
@@ -161,7 +161,7 @@ fn within(
         let [x, tx, t] = past;
         return outlook.purchases(x, t) * model.p_alive(x, tx, t);
     }
-    let (alive, then) = model.from_now_on(Some(past));
+    let (alive, then) = model.now(Some(past));
     let (mut before, mut sum) = (0.0, 0.0);
     for (_, end, worth) in terms.periods() {
         let until = then.expected(end);

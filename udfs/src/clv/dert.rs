@@ -72,7 +72,7 @@ fn plan(_arguments: &Arguments) -> Result<Each> {
             };
             check_discount(SPEC.name, discount)?;
             model.check(SPEC.name, Some(past), None)?;
-            let (alive, then) = model.from_now_on(Some(past));
+            let (alive, then) = model.now(Some(past));
             let rate = per_period(discount, models.unit_days(row)?);
             Ok(Some(alive * forever(&then, rate, SPEC.name)?))
         };

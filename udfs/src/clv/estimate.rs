@@ -118,7 +118,7 @@ impl Options {
         units: &[f64],
         offset: f64,
         cost: impl Fn(&[f64]) -> Slope,
-        sample: Option<Sample<'_>>,
+        sample: Option<&Sample<'_>>,
     ) -> Fitted {
         let customers = fitted.n;
         let given = self.start.as_ref().map(|start| start.iter().zip(units).map(|(s, u)| s / u));
@@ -141,7 +141,7 @@ impl Options {
         let lowest = match sample {
             None => minimize(start.clone(), FLAT, self.steps, pulled),
             Some(Sample { customers, cost }) => {
-                let sample = |logs: &[f64]| pull(cost(logs), customers, logs);
+                let sample = |logs: &[f64]| pull(cost(logs), *customers, logs);
                 minimize_by_sample(start.clone(), FLAT, self.steps, sample, pulled)
             }
         };

@@ -73,7 +73,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
                 return Ok(None);
             }
             model.check(SPEC.name, past, Some(horizon))?;
-            let (alive, then) = model.from_now_on(past);
+            let (alive, then) = model.now(past);
             Ok(Some(alive * then.expected(horizon)))
         };
         Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))

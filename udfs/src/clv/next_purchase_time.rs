@@ -66,7 +66,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             if wanted == 0.0 {
                 return Ok(Some(0.0));
             }
-            let (alive, then) = model.from_now_on(Some(past));
+            let (alive, then) = model.now(Some(past));
             let chance = wanted / alive;
             Ok(if chance <= 1.0 { then.wait(chance) } else { None })
         };

@@ -99,7 +99,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             let Some(ahead) = ahead else { return Ok(None) };
             check_horizon(SPEC.name, ahead)?;
             model.check(SPEC.name, Some(past), Some(ahead))?;
-            let (alive, then) = model.from_now_on(Some(past));
+            let (alive, then) = model.now(Some(past));
             Ok(Some(alive * then.stays(ahead)))
         };
         Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))

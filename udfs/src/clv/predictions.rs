@@ -30,7 +30,7 @@ fn predictions_are_those_of_mpmath() {
         let number = |place: usize| cells[place].parse::<f64>().unwrap();
         let model = model(cells[0], [1, 2, 3, 4].map(number));
         let (past, h, n) = ([5, 6, 7].map(number), number(8), number(9));
-        let (alive, then) = model.from_now_on(Some(past));
+        let (alive, then) = model.now(Some(past));
         let mut given = vec![
             alive * then.stays(0.0),
             alive * then.stays(h),
@@ -89,7 +89,7 @@ proptest! {
         prop_assert!(model.check("test", Some(past), None).is_ok());
         let horizon = if discrete { horizon.ceil() } else { horizon };
         for past in [Some(past), None] {
-            let (alive, then) = model.from_now_on(past);
+            let (alive, then) = model.now(past);
             prop_assert!((0.0..=1.0).contains(&alive), "alive {alive}");
             let stays = then.stays(horizon);
             prop_assert!((0.0..=1.0).contains(&stays), "stays {stays}");

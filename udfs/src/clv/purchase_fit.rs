@@ -111,7 +111,7 @@ impl Candidate {
         let customers = some.iter().map(|history| history.weight).sum();
         let sample = (!some.is_empty()).then_some(Sample { customers, cost: &of_some });
         let cost = |logs: &[f64]| (self.cost)(logs, &histories, most);
-        options.estimate(fitted, &start, &units, offset, cost, sample)
+        options.estimate(fitted, &start, &units, offset, cost, sample.as_ref())
     }
 }
 

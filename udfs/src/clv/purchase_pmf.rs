@@ -91,7 +91,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
                 return Ok(None);
             }
             model.check(SPEC.name, past, Some(horizon))?;
-            let (alive, then) = model.from_now_on(past);
+            let (alive, then) = model.now(past);
             let gone = if n == 0.0 { 1.0 - alive } else { 0.0 };
             Ok(Some(gone + alive * then.pmf(n, horizon)))
         };

@@ -2,7 +2,7 @@
 //!
 //! Every prediction is the chance that the customer is still there, and what a customer who is does from
 //! now on. The second is a new customer of a model with other parameters, so a model answers for new
-//! customers only, and [`Purchases::from_now_on`] brings the history in.
+//! customers only, and [`Purchases::now`] brings the history in.
 //!
 //! To add a model: its arithmetic in a file of its own, a variant here, a line in `model.rs`.
 
@@ -53,7 +53,7 @@ impl Purchases {
 
     /// The chance that a customer is there now, and the model of what he then does; without a past, of a
     /// new one.
-    pub(crate) fn from_now_on(&self, past: Option<Past>) -> (f64, Self) {
+    pub(crate) fn now(&self, past: Option<Past>) -> (f64, Self) {
         match (self, past) {
             (Self::Bgnbd(model), past) => {
                 // At age zero only the first purchase has happened; under MBG/NBD it may have been the last.
