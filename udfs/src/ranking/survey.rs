@@ -1,9 +1,9 @@
 //! Where the customers of a column stand, without sorting it.
 //!
-//! Keys are counted into buckets that grow with the distance from the lowest key, about a thousand to each doubling, so
+//! Keys are counted into buckets that grow with the distance from the lowest key, up to a thousand to each doubling, so
 //! that neither a long tail nor an outlier throws everything into one of them. To know the key at a place in line only
 //! the bucket that holds the place is put in order: a handful of the ten million. Small distances have a bucket each
-//! and need no ordering at all.
+//! and need no ordering at all. Few rows get few buckets, for there may be a million countries to score apart.
 //!
 //! Keys 3, 3, 5, 9 and place 2, from 0: two are in the bucket of 3, so it is the first in that of 5.
 
@@ -12,13 +12,15 @@ use std::ops::RangeInclusive;
 use super::Ordered;
 use crate::parallel::{CHUNK, fold};
 
-/// Buckets to each doubling of the distance, as a power of two.
-const FINE: u32 = 10;
+/// The most buckets to each doubling of the distance, as a power of two.
+const FINEST: u32 = 10;
 
 /// How many keys are in each bucket.
 #[derive(Debug)]
 pub(crate) struct Survey {
     least: u64,
+    /// Buckets to each doubling, as a power of two.
+    fine: u32,
     counts: Vec<u64>,
 }
 
@@ -47,20 +49,21 @@ impl Survey {
         let least = ends.iter().map(|end| end.0).min().unwrap_or(u64::MAX);
         let most = ends.iter().map(|end| end.1).max().unwrap_or(0);
         if least > most {
-            return Self { least: 0, counts: vec![] };
+            return Self { least: 0, fine: 0, counts: vec![] };
         }
-        let buckets = bucket(most - least) + 1;
+        let fine = rows.ilog2().saturating_sub(FINEST).min(FINEST);
+        let buckets = bucket(most - least, fine) + 1;
         let counts = fold(
             rows,
             CHUNK,
             || vec![0_u64; buckets],
             |counts, range| {
                 for &key in column.present(range).iter() {
-                    counts[bucket(key - least)] += 1;
+                    counts[bucket(key - least, fine)] += 1;
                 }
             },
         );
-        Self { least, counts: add_up(counts, |left, right| left + right) }
+        Self { least, fine, counts: add_up(counts, |left, right| left + right) }
     }
 
     /// How many keys are in a bucket, bucket by bucket.
@@ -70,8 +73,8 @@ impl Survey {
 
     /// The keys that belong to a bucket.
     pub(crate) fn keys(&self, bucket: usize) -> RangeInclusive<u64> {
-        let first = start(bucket);
-        let last = start(bucket + 1).wrapping_sub(1);
+        let first = start(bucket, self.fine);
+        let last = start(bucket + 1, self.fine).wrapping_sub(1);
         self.least.saturating_add(first)..=self.least.saturating_add(last)
     }
 
@@ -85,7 +88,7 @@ impl Survey {
         let totals = fold(column.keys.len(), CHUNK, empty, |totals, range| {
             for &key in column.present(range).iter() {
                 let Some(known) = totals else { return };
-                let total = &mut known[bucket(key - self.least)];
+                let total = &mut known[bucket(key - self.least, self.fine)];
                 match total.checked_add(amount(key)) {
                     Some(sum) => *total = sum,
                     None => *totals = None,
@@ -110,7 +113,7 @@ impl Survey {
         let empty = || vec![Vec::new(); buckets.len()];
         let parts = fold(column.keys.len(), CHUNK, empty, |lists, range| {
             for &key in column.present(range).iter() {
-                if let Some(list) = lists.get_mut(slots[bucket(key - self.least)]) {
+                if let Some(list) = lists.get_mut(slots[bucket(key - self.least, self.fine)]) {
                     list.push(key);
                 }
             }
@@ -136,7 +139,7 @@ impl Survey {
         let mut wanted: Vec<usize> = places
             .iter()
             .map(|place| holder(*place))
-            .filter(|bucket| *bucket < self.counts.len() && !is_single(*bucket))
+            .filter(|bucket| *bucket < self.counts.len() && !is_single(*bucket, self.fine))
             .collect();
         wanted.sort_unstable();
         wanted.dedup();
@@ -164,23 +167,23 @@ impl Survey {
 }
 
 /// The bucket of a distance: as it is while small, then by its highest bits.
-fn bucket(distance: u64) -> usize {
-    let shift = (u64::BITS - distance.leading_zeros()).saturating_sub(FINE + 1);
-    let place = (u64::from(shift) << FINE) + (distance >> shift);
+fn bucket(distance: u64, fine: u32) -> usize {
+    let shift = (u64::BITS - distance.leading_zeros()).saturating_sub(fine + 1);
+    let place = (u64::from(shift) << fine) + (distance >> shift);
     usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 /// The least distance in a bucket; 0 behind the last bucket there can be.
-fn start(bucket: usize) -> u64 {
+fn start(bucket: usize, fine: u32) -> u64 {
     let bucket = bucket as u64;
-    let shift = (bucket >> FINE).saturating_sub(1);
+    let shift = (bucket >> fine).saturating_sub(1);
     let shift = u32::try_from(shift).unwrap_or(u32::MAX);
-    (bucket - (u64::from(shift) << FINE)).checked_shl(shift).unwrap_or(0)
+    (bucket - (u64::from(shift) << fine)).checked_shl(shift).unwrap_or(0)
 }
 
 /// True if a bucket holds a single key.
-fn is_single(bucket: usize) -> bool {
-    bucket < 1 << (FINE + 1)
+fn is_single(bucket: usize, fine: u32) -> bool {
+    bucket < 1 << (fine + 1)
 }
 
 /// Adds up lists, item by item.
@@ -211,10 +214,12 @@ mod tests {
 
     #[test]
     fn buckets_follow_each_other_without_gaps() {
-        for distance in [0, 1, 1_023, 1_024, 2_047, 2_048, 2_049, 5_000, 1 << 40, u64::MAX] {
-            let bucket = bucket(distance);
-            assert!(start(bucket) <= distance, "{distance}");
-            assert!(distance <= start(bucket + 1).wrapping_sub(1), "{distance}");
+        for fine in [0, 3, FINEST] {
+            for distance in [0, 1, 1_023, 1_024, 2_047, 2_048, 2_049, 5_000, 1 << 40, u64::MAX] {
+                let bucket = bucket(distance, fine);
+                assert!(start(bucket, fine) <= distance, "{distance}");
+                assert!(distance <= start(bucket + 1, fine).wrapping_sub(1), "{distance}");
+            }
         }
     }
 
