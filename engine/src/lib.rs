@@ -38,7 +38,7 @@ mod memory;
 mod progress;
 mod query_log;
 mod relations;
-mod rules;
+mod rewrite;
 mod session;
 mod settings;
 mod sql;

@@ -38,7 +38,7 @@ pub(crate) fn base(
         .with_config(config(threads))
         .with_runtime_env(runtime)
         .with_default_features();
-    let mut state = crate::rules::install(builder).build();
+    let mut state = crate::rewrite::install(builder).build();
     pareto_udfs::install(&mut state)?;
     for (name, function) in pareto_udfs::tables() {
         state.register_udtf(name, function);

@@ -1,7 +1,7 @@
 //! `in_segment(customer_id, 's')`: is this customer a member of the segment?
 //!
 //! It has no way to look: what the planner sees is a call that knows the plans of the members' tables, and
-//! `rules/membership.rs` turns it into a join with the right one. Members are those of the last CREATE or REFRESH.
+//! `rewrite/join_memberships.rs` turns it into a join with the right one. Members are those of the last CREATE or REFRESH.
 //!
 //! Example: `SELECT in_segment(customer_id, 'vip') AS vip, sum(net_amount) FROM sales GROUP BY vip`.
 

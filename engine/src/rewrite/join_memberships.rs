@@ -32,11 +32,11 @@ use std::sync::Arc;
 
 /// The rule.
 #[derive(Debug)]
-pub(crate) struct Membership;
+pub(crate) struct JoinMemberships;
 
-impl OptimizerRule for Membership {
+impl OptimizerRule for JoinMemberships {
     fn name(&self) -> &'static str {
-        "membership"
+        "join_memberships"
     }
 
     /// The whole plan at once: the nodes above a changed one have to learn its new columns.
