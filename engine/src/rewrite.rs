@@ -12,6 +12,7 @@ use datafusion::optimizer::OptimizerRule;
 use std::sync::Arc;
 
 /// A builder that plans with our rules and DataFusion's.
+#[expect(clippy::disallowed_methods, reason = "the new list holds DataFusion's rules and ours")]
 pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     let ours: [Arc<dyn OptimizerRule + Send + Sync>; 1] =
         [Arc::new(join_memberships::JoinMemberships)];

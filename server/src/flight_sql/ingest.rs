@@ -32,6 +32,25 @@ pub(crate) async fn ingest(
     command: CommandStatementIngest,
     upload: Upload,
 ) -> Result<i64, Status> {
+    // What cannot work is refused before the upload is taken in.
+    let (write, table) = match admitted(caller, &command).await {
+        Ok(admitted) => admitted,
+        Err(status) => {
+            upload.refuse().await;
+            return Err(status);
+        }
+    };
+    let spool = receive(upload).await?;
+    let sql = write.sql(&table, &spool);
+    caller.session.execute(&sql).await.map_err(|error| from_engine(&error))?;
+    Ok(i64::try_from(spool.rows()).unwrap_or(i64::MAX))
+}
+
+/// What is to be done with the rows, and where they go.
+async fn admitted(
+    caller: &Caller,
+    command: &CommandStatementIngest,
+) -> Result<(Write, Target), Status> {
     statement::refuse_transaction(command.transaction_id.as_ref())?;
     if command.temporary {
         return Err(unimplemented(
@@ -49,13 +68,9 @@ pub(crate) async fn ingest(
     if command.table.is_empty() {
         return Err(invalid("the rows are for no table\n  hint: name a table"));
     }
-    let table = Target { schema: schema(caller, &command), table: command.table.clone() };
-    // What cannot work is refused before the upload is read.
-    let write = plan(caller, &command, &table).await?;
-    let spool = receive(upload).await?;
-    let sql = write.sql(&table, &spool);
-    caller.session.execute(&sql).await.map_err(|error| from_engine(&error))?;
-    Ok(i64::try_from(spool.rows()).unwrap_or(i64::MAX))
+    let table = Target { schema: schema(caller, command), table: command.table.clone() };
+    let write = plan(caller, command, &table).await?;
+    Ok((write, table))
 }
 
 /// Writes the upload down. Its schema comes before its first batch, and alone when there is none.

@@ -9,6 +9,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -42,6 +43,19 @@ impl Upload {
             invalid("the first message of the upload has no descriptor\n  hint: send a command with the first message")
         })?;
         Ok((descriptor, Self { first: Some(first), rest }))
+    }
+}
+
+/// An upload that is refused is read for this long at the most.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Upload {
+    /// Reads what the client still sends and throws it away, so that it comes to read why it was refused: a driver that
+    /// cannot finish sending reports that, and not the reason.
+    pub(crate) async fn refuse(mut self) {
+        let drained = async { while let Ok(Some(_)) = self.rest.message().await {} };
+        // A client that is still sending then learns it the hard way.
+        let _late = tokio::time::timeout(PATIENCE, drained).await;
     }
 }
 
