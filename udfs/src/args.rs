@@ -252,12 +252,8 @@ impl Arguments {
     pub(crate) fn breaks(&self, name: &str) -> Result<Vec<ScalarValue>> {
         let parameter = self.parameter(name)?;
         let Some(value) = self.constant(parameter)? else { return Ok(vec![]) };
-        let items = list_items(&value).ok_or_else(|| self.refuse(parameter, &value))?;
-        let numbers: Vec<f64> = items.iter().filter_map(to_float).collect();
-        let good = !items.is_empty()
-            && numbers.len() == items.len()
-            && numbers.iter().all(|number| number.is_finite())
-            && numbers.is_sorted_by(|a, b| a < b);
+        let items = list_items(&value).unwrap_or_default();
+        let good = finite(&items).is_some_and(|numbers| numbers.is_sorted_by(|a, b| a < b));
         if good { Ok(items) } else { Err(self.refuse(parameter, &value)) }
     }
 
@@ -265,12 +261,9 @@ impl Arguments {
     pub(crate) fn positives(&self, name: &str) -> Result<Vec<f64>> {
         let parameter = self.parameter(name)?;
         let Some(value) = self.constant(parameter)? else { return Ok(vec![]) };
-        let items = list_items(&value).ok_or_else(|| self.refuse(parameter, &value))?;
-        let numbers: Vec<f64> = items.iter().filter_map(to_float).collect();
-        let good = !items.is_empty()
-            && numbers.len() == items.len()
-            && numbers.iter().all(|number| *number > 0.0 && number.is_finite());
-        if good { Ok(numbers) } else { Err(self.refuse(parameter, &value)) }
+        finite(&list_items(&value).unwrap_or_default())
+            .filter(|numbers| numbers.iter().all(|number| *number > 0.0))
+            .ok_or_else(|| self.refuse(parameter, &value))
     }
 
     /// Texts.
@@ -509,6 +502,12 @@ fn default_value(text: &str) -> ScalarValue {
         return ScalarValue::from(whole);
     }
     text.parse::<f64>().map_or(ScalarValue::Null, ScalarValue::from)
+}
+
+/// The items as numbers, if there is one and all of them are finite.
+fn finite(items: &[ScalarValue]) -> Option<Vec<f64>> {
+    let numbers = items.iter().map(|item| to_float(item).filter(|number| number.is_finite()));
+    numbers.collect::<Option<Vec<f64>>>().filter(|numbers| !numbers.is_empty())
 }
 
 fn to_float(value: &ScalarValue) -> Option<f64> {

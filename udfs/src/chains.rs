@@ -12,7 +12,9 @@ mod clv_table;
 mod rfm_summary;
 mod rfm_table;
 
+use crate::calendar::{Grain, UNITS};
 use crate::function::{Kind, Otherwise, Parameter, Spec};
+use crate::rfm::rfm_state::REFUNDS;
 
 /// The contracts of the chains, the shortest first.
 pub fn chains() -> [&'static Spec; 3] {
@@ -59,21 +61,21 @@ const AS_OF: Parameter = Parameter {
 
 const UNIT: Parameter = Parameter {
     name: "unit",
-    kind: Kind::Choice(&["week", "day", "month", "quarter", "year"]),
+    kind: Kind::Choice(UNITS),
     otherwise: Otherwise::Is("'week'"),
     about: "The unit of t_x and t; a month is 365.25 / 12 days",
 };
 
 const COLLAPSE: Parameter = Parameter {
     name: "collapse",
-    kind: Kind::Choice(&["day", "hour", "week", "month", "quarter", "year"]),
+    kind: Kind::Choice(Grain::WORDS),
     otherwise: Otherwise::Is("'day'"),
     about: "Purchases within one of these are one event",
 };
 
 const ON_NEGATIVE: Parameter = Parameter {
     name: "on_negative",
-    kind: Kind::Choice(&["net", "drop", "reject"]),
+    kind: Kind::Choice(REFUNDS),
     otherwise: Otherwise::Is("'net'"),
     about: "Refunds lower the money, are left out, or are an error; they never make or undo an event",
 };

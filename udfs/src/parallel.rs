@@ -1,7 +1,7 @@
 //! Work on many rows shared out over the cores, with an answer that does not depend on how many there are.
 //!
 //! Rows are cut into chunks of a fixed size; each core takes the next chunk when it has finished one. Whatever is added
-//! up in floating point is added per chunk and then over the chunks in their order ([`map`]), so that one core and
+//! up in floating point is added per chunk and then over the chunks in their order ([`sums`]), so that one core and
 //! eight give the same bits. A single chunk is worked on where it is, without a thread.
 //!
 //! Never holds more threads than the machine has cores, and none after a call has returned.
@@ -26,6 +26,21 @@ pub(crate) fn map<R: Send>(
     let mut done: Vec<(usize, R)> = done.into_iter().flatten().collect();
     done.sort_by_key(|(start, _)| *start);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Adds up what every chunk adds up, in the order of the chunks.
+pub(crate) fn sums<const N: usize>(
+    rows: usize,
+    chunk: usize,
+    work: impl Fn(Range<usize>) -> [f64; N] + Sync,
+) -> [f64; N] {
+    let mut total = [0.0; N];
+    for part in map(rows, chunk, work) {
+        for (total, part) in total.iter_mut().zip(part) {
+            *total += part;
+        }
+    }
+    total
 }
 
 /// Folds chunks into one state per core. Which chunks meet in a state is a matter of chance: for sums of whole numbers

@@ -1,6 +1,7 @@
 //! `clv_table('sales', ...)`: who is still there, and what he will bring.
 
 use super::{AMOUNT, AS_OF, COLLAPSE, CUSTOMER, MAP, ON_NEGATIVE, PACKAGE, TABLE, TS, UNIT};
+use crate::clv::clv::{DISCOUNT, MARGIN};
 use crate::function::{Kind, Otherwise, Parameter, Spec};
 
 pub(super) static SPEC: Spec = Spec {
@@ -27,18 +28,8 @@ pub(super) static SPEC: Spec = Spec {
             otherwise: Otherwise::Is("'mbgnbd'"),
             about: "The model of purchases, fitted to all customers",
         },
-        Parameter {
-            name: "discount",
-            kind: Kind::Number(0.0, 10.0),
-            otherwise: Otherwise::Is("0"),
-            about: "Discount per year: 0.1 is 10 % a year",
-        },
-        Parameter {
-            name: "margin",
-            kind: Kind::Number(0.0, f64::MAX),
-            otherwise: Otherwise::Is("1"),
-            about: "The part of the money that is margin",
-        },
+        DISCOUNT,
+        MARGIN,
         MAP,
         UNIT,
         COLLAPSE,

@@ -85,20 +85,13 @@ impl Bgnbd {
             alpha: alpha.ln(),
             before: if shift > 0.0 { ((b - 1.0) / (a + b - 1.0)).ln() } else { 0.0 },
         };
-        let parts = parallel::map(histories.len(), CHUNK, |rows| {
+        let [sum, dr, dalpha, da, db] = parallel::sums(histories.len(), CHUNK, |rows| {
             let mut sums = [0.0; 5];
             for history in &histories[rows] {
                 self.add(history, &sides, &mut sums);
             }
             sums
         });
-        let mut sums = [0.0; 5];
-        for part in parts {
-            for (sum, more) in sums.iter_mut().zip(part) {
-                *sum += more;
-            }
-        }
-        let [sum, dr, dalpha, da, db] = sums;
         (-sum, vec![-dr * r, -dalpha * alpha, -da * a, -db * (b - shift)])
     }
 

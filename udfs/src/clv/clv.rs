@@ -22,6 +22,22 @@ use crate::calendar::YEAR_DAYS;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::scalar::{self, Each};
 
+/// What later money is worth less.
+pub(crate) const DISCOUNT: Parameter = Parameter {
+    name: "discount",
+    kind: Kind::Number(0.0, 10.0),
+    otherwise: Otherwise::Is("0"),
+    about: "Discount per year: 0.1 is 10 % a year",
+};
+
+/// What of the money counts.
+pub(crate) const MARGIN: Parameter = Parameter {
+    name: "margin",
+    kind: Kind::Number(0.0, f64::MAX),
+    otherwise: Otherwise::Is("1"),
+    about: "The part of the money that is margin",
+};
+
 static SPEC: Spec = Spec {
     name: "clv",
     aliases: &[],
@@ -36,18 +52,8 @@ static SPEC: Spec = Spec {
         T,
         M,
         HORIZON,
-        Parameter {
-            name: "discount",
-            kind: Kind::Number(0.0, 10.0),
-            otherwise: Otherwise::Is("0"),
-            about: "Discount per year: 0.1 is 10 % a year",
-        },
-        Parameter {
-            name: "margin",
-            kind: Kind::Number(0.0, f64::MAX),
-            otherwise: Otherwise::Is("1"),
-            about: "The part of the money that is margin",
-        },
+        DISCOUNT,
+        MARGIN,
         Parameter {
             name: "timing",
             kind: Kind::Choice(&["mid", "end"]),

@@ -4,14 +4,11 @@
 //! is per year, as everywhere, whatever the unit of the model; a weekly model at 15 % a year discounts 0.27 %
 //! a week, continuously.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
 use super::clv::{forever, per_period};
-use super::model::{Models, number};
+use super::model::{number, predict};
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -62,9 +59,7 @@ pub(crate) fn check_discount(function: &str, discount: f64) -> Result<()> {
 
 fn plan(_arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(|columns| {
-        let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-        let models = Models::read(column, SPEC.name)?;
-        let each = |row| {
+        predict(columns, SPEC.name, |models, row| {
             let (Some(model), Some(past), Some(discount)) =
                 (models.purchases(row, SPEC.name)?, past(columns, 1, row), number(columns, 4, row))
             else {
@@ -75,7 +70,6 @@ fn plan(_arguments: &Arguments) -> Result<Each> {
             let (alive, then) = model.now(Some(past));
             let rate = per_period(discount, models.unit_days(row)?);
             Ok(Some(alive * forever(&then, rate, SPEC.name)?))
-        };
-        Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+        })
     }))
 }

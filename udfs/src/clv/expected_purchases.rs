@@ -2,14 +2,11 @@
 //!
 //! With a history, of that customer after t; without, of a new one after his first purchase.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::horizon::{CALL_UNIT, HORIZON, call_unit, check_horizon, horizon};
-use super::model::Models;
+use super::model::predict;
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Otherwise, Parameter, Spec};
@@ -58,11 +55,9 @@ fn plan(arguments: &Arguments) -> Result<Each> {
     let known = history_given(arguments, 2)?;
     let unit = call_unit(arguments)?;
     Ok(Box::new(move |columns| {
-        let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-        let models = Models::read(column, SPEC.name)?;
-        let each = |row| {
+        predict(columns, SPEC.name, |models, row| {
             let (Some(model), Some(horizon)) =
-                (models.purchases(row, SPEC.name)?, horizon(&models, columns, 1, row)?)
+                (models.purchases(row, SPEC.name)?, horizon(models, columns, 1, row)?)
             else {
                 return Ok(None);
             };
@@ -75,8 +70,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             model.check(SPEC.name, past, Some(horizon))?;
             let (alive, then) = model.now(past);
             Ok(Some(alive * then.expected(horizon)))
-        };
-        Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+        })
     }))
 }
 

@@ -3,13 +3,10 @@
 //! A mix of what he spent and what everybody spends; the more purchases, the more his own counts. A
 //! customer without repeat purchases is expected to spend what everybody does.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::model::{Models, number};
+use super::model::{number, predict};
 use super::p_alive::X;
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -56,9 +53,7 @@ pub(crate) fn function() -> Function {
 
 fn plan(_arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(|columns| {
-        let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-        let models = Models::read(column, SPEC.name)?;
-        let each = |row| {
+        predict(columns, SPEC.name, |models, row| {
             let (Some(model), Some(x)) =
                 (models.spending(row, SPEC.name)?, number(columns, 1, row))
             else {
@@ -66,7 +61,6 @@ fn plan(_arguments: &Arguments) -> Result<Each> {
             };
             let m = if x == 0.0 { Some(0.0) } else { number(columns, 2, row) };
             Ok(m.and_then(|m| model.expected(x, m)))
-        };
-        Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+        })
     }))
 }

@@ -261,6 +261,18 @@ fn not_one_of(fits: &str, name: &str, function: &str) -> DataFusionError {
     DataFusionError::Execution(format!("{function} takes a model of {fits}, not one of {name}"))
 }
 
+/// Asks the model of every row; the models are the first column. `function` names the caller in errors.
+pub(crate) fn predict(
+    columns: &[ArrayRef],
+    function: &str,
+    answer: impl Fn(&Models, usize) -> Result<Option<f64>>,
+) -> Result<ArrayRef> {
+    let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
+    let models = Models::read(column, function)?;
+    let answers = (0..column.len()).map(|row| answer(&models, row));
+    Ok(Arc::new(answers.collect::<Result<Float64Array>>()?))
+}
+
 /// A column of numbers that may be missing in the call or in a row.
 pub(crate) fn number(columns: &[ArrayRef], place: usize, row: usize) -> Option<f64> {
     let column = columns.get(place)?.as_primitive_opt::<Float64Type>()?;

@@ -3,13 +3,10 @@
 //! The least time from now within which he buys with a chance of p. A customer who is gone never buys again,
 //! so if he is still there with a chance below p there is no such time: NULL.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::model::Models;
+use super::model::predict;
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -54,9 +51,7 @@ pub(crate) fn function() -> Function {
 fn plan(arguments: &Arguments) -> Result<Each> {
     let wanted = arguments.number("p")?;
     Ok(Box::new(move |columns| {
-        let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-        let models = Models::read(column, SPEC.name)?;
-        let each = |row| {
+        predict(columns, SPEC.name, |models, row| {
             let (Some(past), Some(model)) =
                 (past(columns, 1, row), models.purchases(row, SPEC.name)?)
             else {
@@ -69,7 +64,6 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             let (alive, then) = model.now(Some(past));
             let chance = wanted / alive;
             Ok(if chance <= 1.0 { then.wait(chance) } else { None })
-        };
-        Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+        })
     }))
 }

@@ -3,14 +3,12 @@
 //! The more often somebody used to buy, the more his silence says: of two customers last seen at 30 of
 //! 39 weeks the one with 20 purchases is gone more likely than the one with 2.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, Float64Array};
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::horizon::{check_horizon, horizon};
-use super::model::{Models, number};
+use super::model::{number, predict};
 use super::purchases::Past;
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -87,22 +85,19 @@ pub(crate) fn function() -> Function {
 fn plan(arguments: &Arguments) -> Result<Each> {
     let later = arguments.has("ahead");
     Ok(Box::new(move |columns| {
-        let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-        let models = Models::read(column, SPEC.name)?;
-        let each = |row| {
+        predict(columns, SPEC.name, |models, row| {
             let (Some(past), Some(model)) =
                 (past(columns, 1, row), models.purchases(row, SPEC.name)?)
             else {
                 return Ok(None);
             };
-            let ahead = if later { horizon(&models, columns, 4, row)? } else { Some(0.0) };
+            let ahead = if later { horizon(models, columns, 4, row)? } else { Some(0.0) };
             let Some(ahead) = ahead else { return Ok(None) };
             check_horizon(SPEC.name, ahead)?;
             model.check(SPEC.name, Some(past), Some(ahead))?;
             let (alive, then) = model.now(Some(past));
             Ok(Some(alive * then.stays(ahead)))
-        };
-        Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+        })
     }))
 }
 

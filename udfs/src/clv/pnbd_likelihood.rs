@@ -39,16 +39,9 @@ impl Pnbd {
     pub(crate) fn cost(&self, histories: &[History], most: usize) -> (f64, Vec<f64>) {
         let rates = Prefix::new(self.r, most);
         let reach = Reach::new();
-        let parts = parallel::map(histories.len(), CHUNK, |rows| {
+        let [ll, dr, da, ds, db] = parallel::sums(histories.len(), CHUNK, |rows| {
             histories.get(rows).map_or([0.0; 5], |histories| self.sums(histories, &rates, &reach))
         });
-        let mut sums = [0.0; 5];
-        for part in parts {
-            for (sum, more) in sums.iter_mut().zip(part) {
-                *sum += more;
-            }
-        }
-        let [ll, dr, da, ds, db] = sums;
         let Self { r, alpha, s, beta } = *self;
         (-ll, vec![-dr * r, -da * alpha, -ds * s, -db * beta])
     }

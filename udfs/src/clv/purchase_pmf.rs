@@ -3,15 +3,12 @@
 //! `purchase_pmf(m, 0, INTERVAL '90 days', x, tx, t)` is the chance that he does not buy in three months.
 //! Over all n the chances add up to one.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
 use super::expected_purchases::history_given;
 use super::horizon::{CALL_UNIT, HORIZON, call_unit, check_horizon, horizon};
-use super::model::{Models, number};
+use super::model::{number, predict};
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -68,13 +65,11 @@ fn plan(arguments: &Arguments) -> Result<Each> {
     let known = history_given(arguments, 3)?;
     let unit = call_unit(arguments)?;
     Ok(Box::new(move |columns| {
-        let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-        let models = Models::read(column, SPEC.name)?;
-        let each = |row| {
+        predict(columns, SPEC.name, |models, row| {
             let (Some(model), Some(n), Some(horizon)) = (
                 models.purchases(row, SPEC.name)?,
                 number(columns, 1, row),
-                horizon(&models, columns, 2, row)?,
+                horizon(models, columns, 2, row)?,
             ) else {
                 return Ok(None);
             };
@@ -94,7 +89,6 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             let (alive, then) = model.now(past);
             let gone = if n == 0.0 { 1.0 - alive } else { 0.0 };
             Ok(Some(gone + alive * then.pmf(n, horizon)))
-        };
-        Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+        })
     }))
 }

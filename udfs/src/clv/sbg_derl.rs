@@ -3,15 +3,12 @@
 //! Discounted expected residual lifetime. Times the margin of a period it is the value of the customer just
 //! before his n-th renewal; the discount is per year, as everywhere.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
 use super::clv::per_period;
 use super::dert::{DISCOUNT, check_discount};
-use super::model::{Models, number};
+use super::model::{number, predict};
 use super::sbg_survival::{CONTRACTS, check_age};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -53,9 +50,7 @@ pub(crate) fn function() -> Function {
 
 fn plan(_arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(|columns| {
-        let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-        let models = Models::read(column, SPEC.name)?;
-        let each = |row| {
+        predict(columns, SPEC.name, |models, row| {
             let (Some(model), Some(n), Some(discount)) = (
                 models.contracts(row, SPEC.name)?,
                 number(columns, 1, row),
@@ -74,7 +69,6 @@ fn plan(_arguments: &Arguments) -> Result<Each> {
                 )));
             };
             Ok(Some(life))
-        };
-        Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+        })
     }))
 }

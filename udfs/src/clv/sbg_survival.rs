@@ -1,12 +1,10 @@
 //! `sbg_survival(model, t)`: the part of the customers under contract that renews t times.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, Float64Array};
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::model::{Models, number};
+use super::model::{number, predict};
 use super::p_alive::MODEL;
 use super::sbg::Sbg;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -56,17 +54,14 @@ pub(crate) fn by_age(
     least: f64,
     value: impl Fn(&Sbg, f64) -> f64,
 ) -> Result<ArrayRef> {
-    let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-    let models = Models::read(column, function)?;
-    let each = |row| {
+    predict(columns, function, |models, row| {
         let (Some(model), Some(t)) = (models.contracts(row, function)?, number(columns, 1, row))
         else {
             return Ok(None);
         };
         check_age(function, "t", least, t)?;
         Ok(Some(value(&model, t)))
-    };
-    Ok(Arc::new((0..column.len()).map(each).collect::<Result<Float64Array>>()?))
+    })
 }
 
 /// Refuses what is no number of periods.

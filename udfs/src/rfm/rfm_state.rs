@@ -19,6 +19,9 @@ use crate::calendar::{Calendar, Grain, UNITS, unit_days};
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::totals::Money;
 
+/// What is done with refunds; the first is the default.
+pub(crate) const REFUNDS: &[&str] = &["net", "drop", "reject"];
+
 static SPEC: Spec = Spec {
     name: "rfm_state",
     aliases: &[],
@@ -59,7 +62,7 @@ static SPEC: Spec = Spec {
         },
         Parameter {
             name: "on_negative",
-            kind: Kind::Choice(&["net", "drop", "reject"]),
+            kind: Kind::Choice(REFUNDS),
             otherwise: Otherwise::Is("'net'"),
             about: "Refunds: taken off the money, left out, or an error",
         },
