@@ -59,7 +59,7 @@ units: python
 
 ## make clients      the Python clients against the built binary
 clients: python
-	cargo build --release --workspace --all-targets
+	cargo test --release --workspace --no-run
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider server/tests/clients
 
 ## make bench        the benches, side by side with peers; BENCH="arguments for them"
