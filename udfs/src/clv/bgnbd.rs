@@ -159,7 +159,7 @@ impl Bgnbd {
 
     /// The purchases to expect within a time of a customer who is there.
     pub(crate) fn expected(&self, horizon: f64) -> f64 {
-        const MOST: u32 = 1_000_000;
+        const MOST: u32 = 100_000;
         const LOST: f64 = 1e-4;
         let Self { r, alpha, a, b, .. } = *self;
         if horizon <= 0.0 {
@@ -171,19 +171,23 @@ impl Bgnbd {
         let start = c - r;
         let growth = if e == 0.0 { log } else { (e * log).exp_m1() / e };
         let (mut term, mut sum, mut largest) = (start * z, 0.0, 0.0_f64);
+        let mut settled = false;
         for n in 1..MOST {
             sum += term;
             largest = largest.max(term.abs());
             let n = f64::from(n);
             term *= (start + n) * (e + n) / ((c + n) * (n + 1.0)) * z;
-            if term.abs() <= 1e-17 * sum.abs() {
+            settled = term.abs() <= 1e-17 * sum.abs();
+            if settled {
                 break;
             }
         }
         let scale = (e * log).exp();
         let expected = -c * growth - scale * sum;
-        // With r far above a + b the terms alternate and grow before they fall; the mean over p does not.
-        if expected >= LOST * (c * growth).abs().max(scale * largest) {
+        // With r far above a + b the terms alternate and grow before they fall; with a horizon far beyond alpha
+        // they are many, and their scale may be too small to be a number. The mean over p has neither trouble.
+        let exact = settled && scale.is_normal();
+        if exact && expected >= LOST * (c * growth).abs().max(scale * largest) {
             return expected;
         }
         let pace = horizon / alpha;
