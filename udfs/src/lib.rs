@@ -31,6 +31,7 @@
 //! | `parallel` | shares rows out over the cores |
 //! | `rfm`, `decile`, `concentration`, `segment`, `clv`, `churn` | the packages |
 //! | `chains` | the contracts of whole chains by table name, which a host with tables writes out |
+//! | `lookup` | the kernel under joining and grouping a star: from keys to numbers |
 //! | `manual` | writes `docs/functions.md` |
 //!
 //! To add a function: a file in its package with a `Spec` and a plan, a line in the package's
@@ -51,6 +52,7 @@ mod distribution;
 mod function;
 #[cfg(test)]
 mod invariance;
+pub mod lookup;
 mod manual;
 mod parallel;
 mod ranking;
