@@ -8,7 +8,8 @@
 //! 3. `sql/prepare.rs` rewrites the parts of the tree that DataFusion does not know: `VERSION AS OF`, `in_segment`,
 //!    `read_parquet(..)`, `?` parameters, names that differ in case only.
 //! 4. `relations.rs` resolves names: tables at one version, views expanded, files, `information_schema`, `system`.
-//! 5. DataFusion plans and optimises; `dml.rs` and `copy.rs` turn writes into one atomic commit each.
+//! 5. DataFusion plans and optimises, with rules of ours between its own (`rewrite.rs`); `dml.rs` and `copy.rs` turn
+//!    writes into one atomic commit each.
 //! 6. The caller pulls batches from a stream; dropping it cancels the query. `query_log.rs` remembers how it went.
 //!
 //! This package knows SQL and plans. It never knows gRPC, HTTP or a terminal; it never opens a store except through

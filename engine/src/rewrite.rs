@@ -1,21 +1,51 @@
-//! Optimizer rules of our own, in the order they run: before DataFusion's, which then improve on what they made.
+//! Optimizer rules of our own, in the order they run.
+//!
+//! On logical plans, before DataFusion's, which then improve on what ours made:
 //!
 //! 1. [`join_memberships`]: IN, EXISTS and `in_segment` as values become joins, so they work wherever a value does.
 //!
-//! A rule changes plans, never answers. A new rule is a file here and a line in [`install`].
+//! On physical plans, between DataFusion's: when joins are ordered and partitions settled, and before filters that only
+//! become known while the query runs are pushed to the scans:
+//!
+//! 2. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
+//! 3. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
+//!    aggregate of their finest set may be over a star.
+//!
+//! A rule changes plans, never answers. One that only makes a query faster has a switch, and `agreement.rs` holds it to the
+//! answers without. A new rule is a file here and a line in [`install`].
 
+mod aggregate_star;
+#[cfg(test)]
+mod agreement;
+mod derive_grouping_sets;
 mod join_memberships;
+mod states;
 
+use aggregate_star::AggregateStar;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::optimizer::Optimizer;
 use datafusion::optimizer::OptimizerRule;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use derive_grouping_sets::DeriveGroupingSets;
 use std::sync::Arc;
 
+/// The physical rule of DataFusion's that ours come before: the last that changes a plan.
+const BEFORE: &str = "FilterPushdown(Post)";
+
 /// A builder that plans with our rules and DataFusion's.
-#[expect(clippy::disallowed_methods, reason = "the new list holds DataFusion's rules and ours")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the new list holds DataFusion's rules, and ours in their places"
+)]
 pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
-    let ours: [Arc<dyn OptimizerRule + Send + Sync>; 1] =
+    let logical: [Arc<dyn OptimizerRule + Send + Sync>; 1] =
         [Arc::new(join_memberships::JoinMemberships)];
-    let rules = ours.into_iter().chain(Optimizer::new().rules).collect();
-    builder.with_optimizer_rules(rules)
+    let logical = logical.into_iter().chain(Optimizer::new().rules).collect();
+    let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] =
+        [Arc::new(DeriveGroupingSets), Arc::new(AggregateStar)];
+    let mut physical = PhysicalOptimizer::new().rules;
+    let place = physical.iter().position(|rule| rule.name() == BEFORE).unwrap_or(physical.len());
+    physical.splice(place..place, ours);
+    builder.with_optimizer_rules(logical).with_physical_optimizer_rules(physical)
 }

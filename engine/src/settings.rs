@@ -15,7 +15,7 @@ extensions_options! {
     pub struct ParetoOptions {
         /// Answer queries from materialized views where that gives the same answer
         pub rewrite: bool, default = true
-        /// Aggregate below star joins where that is cheaper
+        /// Join, group and aggregate a star in one operator
         pub star_aggregate: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
@@ -65,7 +65,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "pareto.star_aggregate",
         takes: Takes::Switch,
-        about: "aggregate below star joins where that is cheaper",
+        about: "join, group and aggregate a star in one operator",
     },
     Setting {
         key: "pareto.grouping_cascade",

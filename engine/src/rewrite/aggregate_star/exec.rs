@@ -1,0 +1,237 @@
+//! The operator: reads the dimensions, then the fact, and gives the states of a partial aggregate.
+//!
+//! What it does with rows stands in [`super::run`]; here are its inputs, its plain plan and what EXPLAIN says of it. The plain
+//! plan, over the same inputs and with the same schema, runs instead when a dimension cannot be used (its keys repeat, it
+//! does not fit into memory).
+//!
+//! Never answers by itself: a final aggregate above merges the states of all partitions.
+
+use super::dimension::Dimension;
+use super::run::{Counts, Ready, Run};
+use super::shape::Role;
+use super::tally::Measures;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildFilterDescription, FilterDescription, FilterPushdownPhase,
+};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use futures::TryStreamExt;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// A column of the gathered row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// The fact's column at that place.
+    Fact(usize),
+    /// A dimension, and the place among its wanted columns.
+    Dimension(usize, usize),
+}
+
+/// What the operator does besides reading its inputs.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// The columns that expressions are evaluated over, and their types.
+    pub(super) gathered: Vec<Origin>,
+    pub(super) gathered_schema: SchemaRef,
+    /// Conditions over the gathered row.
+    pub(super) conditions: Vec<Arc<dyn PhysicalExpr>>,
+    pub(super) measures: Arc<Measures>,
+    /// The groups and aggregates, as EXPLAIN shows them.
+    pub(super) title: String,
+}
+
+/// Filter, join, group and aggregate of a star in one operator.
+#[derive(Debug)]
+pub(super) struct StarAggregateExec {
+    fact: Arc<dyn ExecutionPlan>,
+    dimensions: Vec<Dimension>,
+    work: Arc<Work>,
+    /// The partial aggregate this stands for.
+    plain: Arc<dyn ExecutionPlan>,
+    built: Arc<OnceCell<Option<Arc<Ready>>>>,
+    metrics: ExecutionPlanMetricsSet,
+    properties: Arc<PlanProperties>,
+}
+
+impl StarAggregateExec {
+    pub(super) fn new(
+        fact: Arc<dyn ExecutionPlan>,
+        dimensions: Vec<Dimension>,
+        work: Arc<Work>,
+        plain: Arc<dyn ExecutionPlan>,
+    ) -> Self {
+        // What is known of the plain plan's columns holds here too, but for the order of rows.
+        let mut known = plain.equivalence_properties().clone();
+        known.clear_orderings();
+        known.clear_per_partition_constants();
+        let properties = PlanProperties::new(
+            known,
+            Partitioning::UnknownPartitioning(fact.output_partitioning().partition_count()),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self {
+            fact,
+            dimensions,
+            work,
+            plain,
+            built: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+            properties: Arc::new(properties),
+        }
+    }
+
+    fn with_children(&self, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
+        if children.len() != self.dimensions.len() + 1 {
+            return internal_err!("StarAggregateExec takes a fact and its dimensions");
+        }
+        let replaced: Vec<_> = self.children().into_iter().zip(&children).collect();
+        let replace = |node: Arc<dyn ExecutionPlan>| {
+            let new = replaced.iter().find(|(old, _)| Arc::ptr_eq(old, &node)).map(|(_, new)| *new);
+            Ok(match new {
+                Some(new) => Transformed::new(Arc::clone(new), true, TreeNodeRecursion::Jump),
+                None => Transformed::no(node),
+            })
+        };
+        let plain = Arc::clone(&self.plain).transform_down(replace).data()?;
+        let mut children = children.into_iter();
+        let fact = children.next().unwrap_or_else(|| Arc::clone(&self.fact));
+        let dimensions = self.dimensions.iter().cloned().zip(children);
+        let dimensions = dimensions.map(|(old, plan)| Dimension { plan, ..old }).collect();
+        Ok(Self::new(fact, dimensions, Arc::clone(&self.work), plain))
+    }
+}
+
+impl DisplayAs for StarAggregateExec {
+    fn fmt_as(&self, form: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if matches!(form, DisplayFormatType::Default | DisplayFormatType::Verbose) {
+            write!(f, "StarAggregateExec: ")?;
+        }
+        write!(f, "{}", self.work.title)?;
+        for dimension in &self.dimensions {
+            let how = match dimension.role {
+                Role::Inner => "join",
+                Role::Outer => "left join",
+                Role::Semi => "semi join",
+                Role::Anti => "anti join",
+            };
+            write!(f, ", {how} {} = {}", dimension.fact_key, dimension.key)?;
+        }
+        if !self.work.conditions.is_empty() {
+            let conditions: Vec<String> =
+                self.work.conditions.iter().map(ToString::to_string).collect();
+            write!(f, ", where={}", conditions.join(" AND "))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for StarAggregateExec {
+    fn name(&self) -> &'static str {
+        "StarAggregateExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        std::iter::once(&self.fact)
+            .chain(self.dimensions.iter().map(|dimension| &dimension.plan))
+            .collect()
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.dimensions.len() + 1]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let keys =
+            self.dimensions.iter().flat_map(|dimension| [&dimension.fact_key, &dimension.key]);
+        for expr in keys.chain(&self.work.conditions) {
+            if f(expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        let filters = self.dimensions.iter().filter_map(|dimension| dimension.filter.as_ref());
+        filters.map(|filter| Arc::clone(filter) as Arc<dyn PhysicalExpr>).collect()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(self.with_children(children)?))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(self.with_children(children)?))
+    }
+
+    fn gather_filters_for_pushdown(
+        &self,
+        phase: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        config: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        let mut fact = ChildFilterDescription::all_unsupported(&parent_filters);
+        if phase == FilterPushdownPhase::Post
+            && config.optimizer.enable_join_dynamic_filter_pushdown
+        {
+            fact = fact.with_self_filters(self.dynamic_expressions_produced());
+        }
+        let mut all = FilterDescription::new().with_child(fact);
+        for _ in &self.dimensions {
+            all = all.with_child(ChildFilterDescription::all_unsupported(&parent_filters));
+        }
+        Ok(all)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let run = Run {
+            fact: Arc::clone(&self.fact),
+            dimensions: self.dimensions.clone(),
+            work: Arc::clone(&self.work),
+            plain: Arc::clone(&self.plain),
+            built: Arc::clone(&self.built),
+            counts: Counts::new(&self.metrics, partition),
+            partition,
+            context,
+        };
+        let schema = Arc::clone(&self.work.measures.schema);
+        let stream = futures::stream::once(run.start()).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
+    }
+}
