@@ -10,7 +10,7 @@ const LINEORDER_ROWS: f64 = 6_000_000.0;
 const FILES: u32 = 1000;
 const TABLES: u32 = 1000;
 /// Runs of which the median counts.
-const RUNS: usize = 5;
+pub(crate) const RUNS: usize = 5;
 
 /// One measured thing.
 pub(crate) struct Figure {
@@ -20,6 +20,10 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
+    pub(crate) fn new(what: String, seconds: f64, peer_seconds: Option<f64>) -> Self {
+        Self { what, seconds, peer_seconds }
+    }
+
     pub(crate) fn json(&self) -> Value {
         json!({ "what": self.what, "seconds": self.seconds, "duckdb_seconds": self.peer_seconds })
     }
@@ -50,7 +54,7 @@ fn lineorder(rows: u64) -> String {
     )
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+pub(crate) fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }

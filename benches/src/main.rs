@@ -4,10 +4,11 @@
 //! |---|---|
 //! | a number, or nothing | the ground ([`ground`]): loading, planning and opening, at this scale factor |
 //! | `customer-value` | scores, deciles, fits and lifetime values ([`customer_value`]); then the customers in millions, 10 if left out, then a part of the name of what to measure |
+//! | `ssb` | the Star Schema Benchmark ([`ssb`]); then its scale factor, 1 if left out |
 //!
 //! Peers run as processes of their own on the same Parquet files with the same threads; times are what each program
-//! measures around its statement. Prints one table and writes `ground.json` or `customer-value.json`. It never asserts: a
-//! figure is reported, not tested.
+//! measures around its statement. Prints one table and writes `ground.json`, `customer-value.json` or `ssb.json`. It never
+//! asserts: a figure is reported, not tested.
 //!
 //! The allocator is that of the `pareto` program, whose functions are measured here in a session of their own.
 //!
@@ -16,6 +17,7 @@
 mod customer_value;
 mod ground;
 mod process;
+mod ssb;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         let part = arguments.get(2).map_or("", String::as_str);
         let measured = customer_value::run(number(1).unwrap_or(10.0), part);
         return report("customer-value.json", measured, customer_value::Figure::json);
+    }
+    if arguments.first().is_some_and(|first| first == "ssb") {
+        return report("ssb.json", ssb::run(number(1).unwrap_or(1.0)), ground::Figure::json);
     }
     report("ground.json", ground::run(number(0).unwrap_or(1.0)), ground::Figure::json)
 }

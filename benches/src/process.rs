@@ -36,6 +36,14 @@ impl Pareto {
         Ok(told.lines().filter_map(seconds).collect())
     }
 
+    /// The rows of a query as CSV without a header.
+    pub(crate) fn rows(&self, query: &str) -> Result<String, String> {
+        let mut command = Command::new(program());
+        command.args(["sql", "--format", "csv", "--warehouse"]).arg(&self.warehouse);
+        let (out, _) = output(command.args(["-c", query]))?;
+        Ok(out.split_once('\n').map_or(String::new(), |(_, rows)| rows.to_owned()))
+    }
+
     /// Runs a file of statements.
     pub(crate) fn file(&self, file: &Path) -> Result<(), String> {
         let mut command = Command::new(program());
@@ -64,4 +72,32 @@ pub(crate) fn duckdb(database: &Path, threads: usize, statement: &str) -> Result
     command.args(["-c", script]).arg(database).arg(threads.to_string()).arg(statement);
     let (out, _) = output(&mut command)?;
     out.trim().parse().map_err(|_| format!("DuckDB printed {out:?} instead of a time"))
+}
+
+/// DuckDB from PyPI, in memory: prepares, then runs each query several times. Gives the median times after a first run, in
+/// seconds, and the rows of each as CSV.
+pub(crate) fn duckdb_queries(
+    threads: usize,
+    runs: usize,
+    setup: &str,
+    queries: &[&str],
+) -> Result<(Vec<f64>, Vec<String>), String> {
+    let python = std::env::var("PARETO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let script = "import duckdb, json, statistics, sys, time\n\
+                  c = duckdb.connect(config={'threads': int(sys.argv[1])})\n\
+                  c.execute('SET enable_progress_bar = false')\nc.execute(sys.argv[3])\nanswer = []\n\
+                  for query in sys.argv[4:]:\n    \
+                      rows = c.execute(query).fetchall()\n    times = []\n    \
+                      for _ in range(int(sys.argv[2])):\n        \
+                          t = time.perf_counter()\n        c.execute(query).fetchall()\n        \
+                          times.append(time.perf_counter() - t)\n    \
+                      text = '\\n'.join(','.join(str(cell) for cell in row) for row in rows)\n    \
+                      answer.append([statistics.median(times), text])\n\
+                  print(json.dumps(answer))";
+    let mut command = Command::new(python);
+    command.args(["-c", script, &threads.to_string(), &runs.to_string(), setup]).args(queries);
+    let (out, _) = output(&mut command)?;
+    let answer: Vec<(f64, String)> =
+        serde_json::from_str(&out).map_err(|error| format!("DuckDB printed {out:?}: {error}"))?;
+    Ok(answer.into_iter().unzip())
 }
