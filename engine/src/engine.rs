@@ -8,16 +8,16 @@
 
 use crate::error::{EngineError, Result};
 use crate::memory;
+use crate::pool::QueryPool;
 use crate::progress::Progress;
 use crate::query_log::QueryLog;
 use crate::session::Session;
 use crate::state;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use futures::future::BoxFuture;
-use pareto_catalog::{Check, Warehouse};
+use pareto_catalog::{Check, HotColumns, Warehouse};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,12 +28,6 @@ const MEMORY_PERCENT: u64 = 60;
 const LEAST_MEMORY_BYTES: usize = 64 << 20;
 /// Disk that spilling may use unless told otherwise.
 const SPILL_LIMIT_BYTES: u64 = 100 << 30;
-/// Of the largest memory users, this many are named in the debug log when the pool is full.
-const NAMED_CONSUMERS: NonZeroUsize = match NonZeroUsize::new(5) {
-    Some(count) => count,
-    None => NonZeroUsize::MIN,
-};
-
 /// What an engine is opened with; `Default` gives the values of `pareto serve` without flags.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -89,10 +83,10 @@ impl Engine {
                 ),
                 None => None,
             };
-            let runtime = runtime(&options)?;
+            let (runtime, columns) = runtime(&options)?;
             let warehouse = Warehouse::open(&options.warehouse).await?;
             warehouse.register_stores(&runtime);
-            let base = state::base(runtime, threads)?;
+            let base = state::base(runtime, threads, columns)?;
             Ok(Arc::new(Self {
                 warehouse,
                 base,
@@ -132,7 +126,7 @@ impl Engine {
 }
 
 /// Memory, spill directory and caches, all bounded.
-fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
+fn runtime(options: &EngineOptions) -> Result<(Arc<RuntimeEnv>, Arc<HotColumns>)> {
     let physical = memory::physical_bytes();
     let default = usize::try_from(physical / 100 * MEMORY_PERCENT).unwrap_or(usize::MAX);
     let limit = options.memory_limit_bytes.unwrap_or_else(|| default.max(LEAST_MEMORY_BYTES));
@@ -153,15 +147,13 @@ fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
         .with_max_temp_directory_size(options.spill_limit_bytes.unwrap_or(SPILL_LIMIT_BYTES));
     // Footers of wide fact tables add up: a tenth of the pool, between 64 MB and 1 GB.
     let footers = (limit / 10).clamp(64 << 20, 1 << 30);
+    let (pool, columns) = QueryPool::new(limit);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(
-            FairSpillPool::new(limit),
-            NAMED_CONSUMERS,
-        )))
+        .with_memory_pool(pool)
         .with_disk_manager_builder(disk)
         .with_metadata_cache_limit(footers)
         // Files queried in place come and go; a kept listing would hide new ones.
         .with_object_list_cache_limit(0)
         .build_arc()?;
-    Ok(runtime)
+    Ok((runtime, columns))
 }

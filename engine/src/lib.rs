@@ -36,6 +36,7 @@ mod error;
 mod functions;
 mod information_schema;
 mod memory;
+mod pool;
 mod progress;
 mod query_log;
 mod relations;

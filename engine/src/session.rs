@@ -14,7 +14,7 @@ use crate::context::StatementContext;
 use crate::dml;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
-use crate::settings::{self, SETTINGS};
+use crate::settings::{self, ParetoOptions, SETTINGS};
 use crate::sql::{self, Parsed};
 use crate::state::DEFAULT_SCHEMA;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -22,6 +22,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use futures::future::BoxFuture;
+use pareto_catalog::ScanCache;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use uuid::Uuid;
@@ -218,6 +219,9 @@ impl Session {
         options.set("pareto.user", &values.user)?;
         for (key, value) in &values.settings {
             settings::find(key)?.apply(options, value)?;
+        }
+        if options.extensions.get::<ParetoOptions>().is_some_and(|options| !options.scan_cache) {
+            state.config_mut().set_extension(Arc::new(ScanCache(None)));
         }
         Ok(())
     }

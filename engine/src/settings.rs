@@ -19,6 +19,8 @@ extensions_options! {
         pub star_aggregate: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
+        /// Keep columns that queries ask for again decoded in memory
+        pub scan_cache: bool, default = true
         /// Keep and reuse the results of repeated queries
         pub result_cache: bool, default = true
         /// How old an answer from a materialized view may be
@@ -71,6 +73,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.grouping_cascade",
         takes: Takes::Switch,
         about: "compute CUBE and ROLLUP from the finest set",
+    },
+    Setting {
+        key: "pareto.scan_cache",
+        takes: Takes::Switch,
+        about: "keep columns that queries ask for again decoded in memory",
     },
     Setting {
         key: "pareto.result_cache",

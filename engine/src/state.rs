@@ -21,6 +21,7 @@ use datafusion::common::config::SpillCompression;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use pareto_catalog::{HotColumns, ScanCache};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -33,9 +34,10 @@ pub(crate) const DEFAULT_SCHEMA: &str = "public";
 pub(crate) fn base(
     runtime: Arc<RuntimeEnv>,
     threads: Option<NonZeroUsize>,
+    columns: Arc<HotColumns>,
 ) -> Result<SessionState> {
     let builder = SessionStateBuilder::new()
-        .with_config(config(threads))
+        .with_config(config(threads).with_extension(Arc::new(ScanCache(Some(columns)))))
         .with_runtime_env(runtime)
         .with_default_features();
     let mut state = crate::rewrite::install(builder).build();

@@ -2,6 +2,9 @@
 //! one session. A plan is shown line by line, long ones cut, with the number of files instead of their paths. Files
 //! that read `FROM cdnow` find the CDNOW purchases in that table. `testdata/slt/runner.rs` tells how to choose files and
 //! how to write new answers.
+//!
+//! Every question is asked again: until its columns are kept in memory, and with every optimisation of ours switched off.
+//! The answers must be the first one.
 #![expect(clippy::print_stdout, reason = "a test program of its own reports to the terminal")]
 
 #[path = "../../testdata/slt/runner.rs"]
@@ -21,6 +24,70 @@ struct Database {
     session: Arc<Session>,
 }
 
+/// The switches of our optimisations.
+const SWITCHES: [&str; 3] =
+    ["pareto.star_aggregate", "pareto.grouping_cascade", "pareto.scan_cache"];
+
+/// Words of statements that answer differently when they are asked again, or that write.
+const CHANGING: [&str; 9] =
+    ["system.", "history", "returning", "now()", "current_", "random()", "uuid()", "txid", "copy"];
+
+/// Whether a statement asks only, and for the same each time.
+fn is_question(sql: &str) -> bool {
+    let sql = sql.trim_start().to_ascii_lowercase();
+    let asks = ["select", "with", "values", "from", "("].iter().any(|word| sql.starts_with(word));
+    asks && !CHANGING.iter().any(|word| sql.contains(word))
+}
+
+impl Database {
+    /// Asks again: from kept columns, then with every optimisation switched off.
+    async fn ask_again(&self, sql: &str, first: &[Vec<String>]) -> Result<(), EngineError> {
+        for turn in ["asked again", "from kept columns"] {
+            same(turn, sql, first, &self.answer(sql).await?)?;
+        }
+        let mut before = Vec::new();
+        for switch in SWITCHES {
+            let value = self.answer(&format!("SHOW {switch}")).await?;
+            before.push(value.into_iter().flatten().last().unwrap_or_default());
+            self.session.execute(&format!("SET {switch} = off")).await?;
+        }
+        let plain = self.answer(sql).await;
+        for (switch, value) in SWITCHES.iter().zip(before) {
+            self.session.execute(&format!("SET {switch} = {value}")).await?;
+        }
+        same("without optimisations", sql, first, &plain?)
+    }
+
+    async fn answer(&self, sql: &str) -> Result<Vec<Vec<String>>, EngineError> {
+        match self.session.execute(sql).await? {
+            Outcome::Rows(stream) => {
+                let batches: Vec<RecordBatch> = stream.try_collect().await?;
+                Ok(runner::shown(&batches)?)
+            }
+            Outcome::Affected(_) | Outcome::Done => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Compares two answers, in any order of rows.
+fn same(
+    turn: &str,
+    sql: &str,
+    first: &[Vec<String>],
+    then: &[Vec<String>],
+) -> Result<(), EngineError> {
+    let sorted = |rows: &[Vec<String>]| {
+        let mut rows = rows.to_vec();
+        rows.sort();
+        rows
+    };
+    let (first, then) = (sorted(first), sorted(then));
+    if first == then {
+        return Ok(());
+    }
+    Err(EngineError::internal(format!("{turn}, the answer is {then:?}, not {first:?}: {sql}")))
+}
+
 #[async_trait]
 impl AsyncDB for Database {
     type Error = EngineError;
@@ -35,6 +102,9 @@ impl AsyncDB for Database {
                 let rows = runner::shown(&batches)?;
                 if sql.trim_start().starts_with("EXPLAIN") {
                     return Ok(plan(&rows));
+                }
+                if is_question(sql) {
+                    self.ask_again(sql, &rows).await?;
                 }
                 Ok(DBOutput::Rows { types, rows })
             }

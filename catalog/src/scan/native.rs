@@ -1,9 +1,12 @@
-//! The table provider over the files of one version: a `DataSourceExec` on Parquet and nothing else, so every rule of
-//! DataFusion applies to it and a plan travels to another machine without a codec of ours.
+//! The table provider over the files of one version: a `DataSourceExec` on Parquet, so every rule of DataFusion applies to
+//! it. Where the session has a [`ScanCache`], columns that are asked for again come from memory; without one the plan is
+//! DataFusion's own and travels to another machine without a codec of ours.
 //!
 //! The declared sort order is reported only when every file read was written sorted and the files do not overlap.
 //! For rewrites the scan can be narrowed to some files and can number the file each row came from.
 
+use super::hot_columns::ScanCache;
+use super::hot_columns::source::HotSource;
 use super::{DataFile, Layout, prune};
 use crate::store::Location;
 use crate::{CatalogError, SortTerm};
@@ -20,7 +23,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource,
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -297,7 +300,12 @@ impl TableProvider for NativeScan {
         let source = ParquetSource::new(scanned)
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers));
-        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+        let hot = state.config().get_extension::<ScanCache>().and_then(|cache| cache.0.clone());
+        let source: Arc<dyn FileSource> = match hot {
+            Some(hot) => Arc::new(HotSource::new(source, hot, self.store.as_str())),
+            None => Arc::new(source),
+        };
+        let config = FileScanConfigBuilder::new(self.store.clone(), source)
             .with_file_groups(groups)
             .with_constraints(self.constraints.clone())
             .with_statistics(statistics)

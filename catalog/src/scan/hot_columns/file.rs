@@ -1,0 +1,213 @@
+//! One file read by way of memory: its footer, the row groups that may match, their columns, kept or decoded.
+//!
+//! A row group is taken whole, so that what is decoded once serves every later question, and handed on in slices. The
+//! footer comes from the cache of footers; files of other writers whose row groups are too big to be decoded in one piece
+//! are left to the Parquet source.
+
+use super::Place;
+use super::source::Reading;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::concat_batches;
+use arrow::datatypes::FieldRef;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::{
+    ParquetAccessPlan, ParquetFileMetrics, RowGroupAccessPlanFilter,
+    apply_file_schema_type_coercions,
+};
+use datafusion::physical_expr::projection::Projector;
+use datafusion::physical_expr::simplifier::PhysicalExprSimplifier;
+use datafusion::physical_expr_adapter::{
+    BatchAdapterFactory, DefaultPhysicalExprAdapterFactory, PhysicalExprAdapterFactory,
+    replace_columns_with_literals,
+};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::file::metadata::PageIndexPolicy;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Row groups of more rows are not decoded in one piece.
+const MOST_ROWS: i64 = 1 << 21;
+
+/// A file whose footer is read, and the only morsel of it.
+pub(super) struct OpenFile {
+    reading: Arc<Reading>,
+    pub(super) file: PartitionedFile,
+    name: Arc<str>,
+    metadata: ArrowReaderMetadata,
+    projector: Projector,
+    /// The row groups to read.
+    groups: Vec<usize>,
+}
+
+impl OpenFile {
+    pub(super) async fn open(
+        reading: Arc<Reading>,
+        file: PartitionedFile,
+        name: Arc<str>,
+    ) -> Result<Self> {
+        let literals = reading.literals(&file);
+        let projector = reading.projector(&literals)?;
+        let mut reader: Box<dyn AsyncFileReader> = reading.readers.create_reader(
+            reading.partition,
+            file.clone(),
+            file.metadata_size_hint,
+            &reading.metrics,
+        )?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+        let mut metadata = ArrowReaderMetadata::load_async(&mut reader, options.clone()).await?;
+        let coerced =
+            apply_file_schema_type_coercions(reading.table.file_schema(), metadata.schema());
+        if let Some(schema) = coerced {
+            let options = options.with_schema(Arc::new(schema));
+            metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
+        }
+        let groups = groups(&reading, &file, &metadata, &literals)?;
+        Ok(Self { reading, file, name, metadata, projector, groups })
+    }
+
+    /// Whether a row group is too big to be decoded in one piece.
+    pub(super) fn is_coarse(&self) -> bool {
+        let all = self.metadata.metadata();
+        self.groups.iter().any(|group| all.row_group(*group).num_rows() > MOST_ROWS)
+    }
+
+    /// The columns of a row group, as the table has them.
+    async fn group(&self, group: usize) -> Result<RecordBatch> {
+        let reading = &self.reading;
+        let rows =
+            usize::try_from(self.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
+        let fields = reading.columns.fields();
+        let place = |(field, name): (&FieldRef, &Arc<str>)| Place {
+            file: Arc::clone(&self.name),
+            group,
+            column: Arc::clone(name),
+            kind: field.data_type().clone(),
+        };
+        let places: Vec<Place> = fields.iter().zip(&reading.names).map(place).collect();
+        let mut columns: Vec<Option<ArrayRef>> =
+            places.iter().map(|place| reading.hot.get(place)).collect();
+        let missing: Vec<usize> =
+            (0..columns.len()).filter(|column| columns[*column].is_none()).collect();
+        reading.hits.add(columns.len() - missing.len());
+        reading.misses.add(missing.len());
+        if !missing.is_empty() {
+            let decoded = self.decode(group, rows, &missing).await?;
+            for (column, array) in missing.iter().zip(decoded.columns()) {
+                reading.hot.keep(places[*column].clone(), array);
+                columns[*column] = Some(Arc::clone(array));
+            }
+        }
+        let columns = columns.into_iter().flatten().collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&reading.columns), columns, &options)?)
+    }
+
+    /// Decodes some of the columns of a row group, in one piece.
+    async fn decode(&self, group: usize, rows: usize, columns: &[usize]) -> Result<RecordBatch> {
+        let reading = &self.reading;
+        let wanted = Arc::new(reading.columns.project(columns)?);
+        let there = wanted.fields().iter().filter_map(|field| {
+            self.metadata.schema().fields().iter().position(|one| one.name() == field.name())
+        });
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), there);
+        let reader: Box<dyn AsyncFileReader> = reading.readers.create_reader(
+            reading.partition,
+            self.file.clone(),
+            self.file.metadata_size_hint,
+            &reading.metrics,
+        )?;
+        let stream =
+            ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.metadata.clone())
+                .with_row_groups(vec![group])
+                .with_projection(mask)
+                .with_batch_size(rows.max(1))
+                .build()?;
+        let schema = Arc::clone(stream.schema());
+        let decoded: Vec<RecordBatch> = stream.try_collect().await?;
+        let decoded = match decoded.as_slice() {
+            [one] => one.clone(),
+            many => concat_batches(&schema, many)?,
+        };
+        BatchAdapterFactory::new(wanted).make_adapter(&decoded.schema())?.adapt_batch(&decoded)
+    }
+
+    /// A row group in batches, projected.
+    fn batches(&self, rows: RecordBatch) -> Vec<Result<RecordBatch>> {
+        let size = self.reading.batch_size.max(1);
+        let batch = |start: usize| {
+            let slice = rows.slice(start, size.min(rows.num_rows() - start));
+            let projected = self.projector.project_batch(&slice)?;
+            let options = RecordBatchOptions::new().with_row_count(Some(slice.num_rows()));
+            let (_, columns, _) = projected.into_parts();
+            let output = Arc::clone(&self.reading.output);
+            Ok(RecordBatch::try_new_with_options(output, columns, &options)?)
+        };
+        (0..rows.num_rows()).step_by(size).map(batch).collect()
+    }
+}
+
+impl fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenFile")
+            .field("name", &self.name)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MorselPlanner for OpenFile {
+    fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
+        Ok(Some(MorselPlan::new().with_morsels(vec![self])))
+    }
+}
+
+impl Morsel for OpenFile {
+    fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
+        let open = Arc::new(*self);
+        let groups = futures::stream::iter(open.groups.clone()).then(move |group| {
+            let open = Arc::clone(&open);
+            async move { open.group(group).await.map(|rows| open.batches(rows)) }
+        });
+        groups.map_ok(futures::stream::iter).try_flatten().boxed()
+    }
+}
+
+/// The row groups within a file's range that the predicate leaves.
+fn groups(
+    reading: &Reading,
+    file: &PartitionedFile,
+    metadata: &ArrowReaderMetadata,
+    literals: &HashMap<String, ScalarValue>,
+) -> Result<Vec<usize>> {
+    let all = metadata.metadata().row_groups();
+    let mut left = RowGroupAccessPlanFilter::new(ParquetAccessPlan::new_all(all.len()));
+    if let Some(range) = &file.range {
+        left.prune_by_range(all, range);
+    }
+    if let Some(predicate) = reading.predicate.as_ref().filter(|_| reading.prunes) {
+        let physical = metadata.schema();
+        let predicate = replace_columns_with_literals(Arc::clone(predicate), literals)?;
+        let adapter = DefaultPhysicalExprAdapterFactory
+            .create(Arc::clone(reading.table.file_schema()), Arc::clone(physical))?;
+        let predicate =
+            PhysicalExprSimplifier::new(physical).simplify(adapter.rewrite(predicate)?)?;
+        let pruning = PruningPredicateBuilder::new()
+            .with_file_schema(Arc::clone(physical))
+            .with_max_in_list_size(reading.max_in_list_size)
+            .build(predicate);
+        if let Some(pruning) = pruning {
+            let path = file.object_meta.location.as_ref();
+            let counters = ParquetFileMetrics::new(reading.partition, path, &reading.metrics);
+            left.prune_by_statistics(physical, metadata.parquet_schema(), all, &pruning, &counters);
+        }
+    }
+    Ok(left.row_group_indexes().collect())
+}
