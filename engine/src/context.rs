@@ -11,11 +11,10 @@ use crate::relations::{Names, Relations};
 use crate::session::Session;
 use crate::sql::tree::{Tree, Written};
 use crate::sql::{self, prepare};
-use crate::state::{CATALOG, DEFAULT_SCHEMA};
+use crate::state::{CATALOG, DEFAULT_SCHEMA, State};
 use arrow::array::RecordBatch;
 use datafusion::common::TableReference;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
@@ -32,7 +31,7 @@ pub(crate) struct StatementContext {
     /// Everything that exists, at the version the statement started with.
     pub(crate) catalog: Arc<Catalog>,
     /// Functions, settings and names, ready to plan with.
-    pub(crate) state: SessionState,
+    pub(crate) state: State,
     relations: Arc<Relations>,
 }
 
@@ -50,17 +49,17 @@ impl StatementContext {
         Box::pin(async move {
             let engine = Arc::clone(session.engine());
             let catalog = engine.warehouse().catalog().await?;
-            let mut state = engine.base().clone();
+            let mut state = engine.base().copy();
             session.configure(&mut state)?;
             let relations = Arc::new(Relations::new(
                 Arc::clone(&engine),
                 Arc::clone(&session),
                 Arc::clone(&catalog),
-                state.clone(),
+                state.clone().into(),
             ));
             state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
             state.mark_start_execution();
-            Ok(Self { engine, session, catalog, state, relations })
+            Ok(Self { engine, session, catalog, state: state.into(), relations })
         })
     }
 

@@ -12,10 +12,9 @@ use crate::pool::QueryPool;
 use crate::progress::Progress;
 use crate::query_log::QueryLog;
 use crate::session::Session;
-use crate::state;
+use crate::state::{self, State};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::session_state::SessionState;
 use futures::future::BoxFuture;
 use pareto_catalog::{Check, HotColumns, Warehouse};
 use std::num::NonZeroUsize;
@@ -61,7 +60,7 @@ impl Default for EngineOptions {
 /// One open warehouse with its resources.
 pub struct Engine {
     warehouse: Arc<Warehouse>,
-    base: SessionState,
+    base: State,
     queries: Arc<QueryLog>,
     progress: Option<Arc<dyn Progress>>,
 }
@@ -89,7 +88,7 @@ impl Engine {
             let base = state::base(runtime, threads, columns)?;
             Ok(Arc::new(Self {
                 warehouse,
-                base,
+                base: base.into(),
                 queries: Arc::new(QueryLog::default()),
                 progress: options.progress,
             }))
@@ -111,7 +110,7 @@ impl Engine {
         Box::pin(async move { Ok(Warehouse::doctor(url).await?) })
     }
 
-    pub(crate) fn base(&self) -> &SessionState {
+    pub(crate) fn base(&self) -> &State {
         &self.base
     }
 

@@ -20,10 +20,10 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::session::Session;
 use crate::sql::{self, prepare};
+use crate::state::State;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::ViewTable;
-use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::BoxFuture;
 use pareto_catalog::{AsOf, Catalog, Name, Segment, Storage, Table, TableVersion, View};
@@ -76,7 +76,7 @@ pub(crate) struct Relations {
     session: Arc<Session>,
     catalog: Arc<Catalog>,
     /// The statement's functions and settings, without names.
-    template: SessionState,
+    template: State,
     opened: Mutex<HashMap<(Name, String), TableVersion>>,
     providers: Mutex<HashMap<(Name, String), Arc<dyn TableProvider>>>,
     files: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
@@ -93,7 +93,7 @@ impl Relations {
         engine: Arc<Engine>,
         session: Arc<Session>,
         catalog: Arc<Catalog>,
-        template: SessionState,
+        template: State,
     ) -> Self {
         Self {
             engine,
@@ -118,7 +118,7 @@ impl Relations {
         &self.catalog
     }
 
-    pub(crate) fn template(&self) -> &SessionState {
+    pub(crate) fn template(&self) -> &State {
         &self.template
     }
 
@@ -242,9 +242,12 @@ impl Relations {
             }
             let mut inner = path.to_vec();
             inner.push(view.name.clone());
-            let mut state = self.template.clone();
-            state.config_mut().options_mut().catalog.default_schema = view.name.schema.clone();
-            state.register_catalog_list(Arc::new(Names::inside(Arc::clone(self), inner)));
+            let state: State = {
+                let mut state = self.template.copy();
+                state.config_mut().options_mut().catalog.default_schema = view.name.schema.clone();
+                state.register_catalog_list(Arc::new(Names::inside(Arc::clone(self), inner)));
+                state.into()
+            };
             let expand = async { prepare::plan(sql::parse_query(&view.sql)?, self, &state).await };
             let plan = Box::pin(expand).await.map_err(|error| EngineError {
                 message: format!("view \"{}\" cannot be expanded: {}", view.name, error.message),

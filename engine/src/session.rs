@@ -150,7 +150,7 @@ impl Session {
 
     /// Every setting with the value in effect.
     pub fn settings(&self) -> Vec<(String, String)> {
-        let mut state = self.engine.base().clone();
+        let mut state = self.engine.base().copy();
         // Kept values were applied once when they were set; they apply again.
         let _ = self.configure(&mut state);
         let mut all: Vec<(String, String)> = SETTINGS
@@ -169,7 +169,7 @@ impl Session {
         }
         let setting = settings::find(key)?;
         let value = setting.normalize(value)?;
-        setting.apply(self.engine.base().clone().config_mut().options_mut(), &value)?;
+        setting.apply(self.engine.base().copy().config_mut().options_mut(), &value)?;
         self.values().settings.insert(setting.key, value);
         Ok(())
     }

@@ -30,6 +30,44 @@ pub(crate) const CATALOG: &str = "pareto";
 /// The schema every warehouse has.
 pub(crate) const DEFAULT_SCHEMA: &str = "public";
 
+/// A state behind one pointer.
+///
+/// A state holds plans, and plans are made of a thousand types. Wherever an async function holds one while it waits, the
+/// compiler proves anew that all of them may move between threads, which takes seconds each time. Here the promise is made
+/// once.
+pub(crate) struct State(Arc<dyn Held>);
+
+trait Held: Send + Sync {
+    fn state(&self) -> &SessionState;
+}
+
+impl Held for SessionState {
+    fn state(&self) -> &SessionState {
+        self
+    }
+}
+
+impl State {
+    /// A state of one's own, to be changed.
+    pub(crate) fn copy(&self) -> SessionState {
+        self.0.state().clone()
+    }
+}
+
+impl From<SessionState> for State {
+    fn from(state: SessionState) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
+impl std::ops::Deref for State {
+    type Target = SessionState;
+
+    fn deref(&self) -> &SessionState {
+        self.0.state()
+    }
+}
+
 /// The state all statements start from.
 pub(crate) fn base(
     runtime: Arc<RuntimeEnv>,

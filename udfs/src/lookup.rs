@@ -11,7 +11,7 @@
 //! Example: keys 10, 11, 13 with numbers 0, 1, 2 make the slots `[0, 1, ABSENT, 2]` with 10 as the least.
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, internal_err};
@@ -174,6 +174,15 @@ pub struct Picked {
 }
 
 impl Picked {
+    /// Starts with the rows for which something is true, all of them in group 0.
+    pub fn start(&mut self, chosen: &BooleanBuffer) {
+        self.rows.clear();
+        self.rows.extend(chosen.set_indices_u32());
+        self.kept = self.rows.len();
+        self.groups.clear();
+        self.groups.resize(self.kept, 0);
+    }
+
     /// Places in the batch, ascending.
     pub fn rows(&self) -> &[u32] {
         &self.rows[..self.kept]

@@ -190,7 +190,10 @@ fn read_whole<'a>(
         let one = Source::find(ctx, url.as_str(), Some(source.format)).await?;
         let format = datafusion::datasource::file_format::parquet::ParquetFormat::default();
         let schema = datafusion::datasource::file_format::FileFormat::infer_schema(
-            &format, &ctx.state, &one.store, &one.files,
+            &format,
+            &*ctx.state,
+            &one.store,
+            &one.files,
         )
         .await?;
         let provider = one.provider(schema, &CopyOptions::parse(&Default::default())?)?;

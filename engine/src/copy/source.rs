@@ -134,7 +134,7 @@ impl Source {
             let mut first = None;
             for file in &self.files {
                 let schema = format
-                    .infer_schema(&ctx.state, &self.store, std::slice::from_ref(file))
+                    .infer_schema(&*ctx.state, &self.store, std::slice::from_ref(file))
                     .await
                     .map_err(|error| {
                         EngineError::invalid(format!(

@@ -34,7 +34,7 @@ pub(super) async fn list(relations: &Arc<Relations>) -> Result<Arc<dyn TableProv
     let described = InformationSchemaProvider::new(names).with_table_functions(others);
     let listed = described.table(super::ROUTINES[0]).await?;
     let listed = listed.ok_or_else(|| EngineError::internal("there is no list of functions"))?;
-    let plan = listed.scan(state, None, &[], None).await?;
+    let plan = listed.scan(&**state, None, &[], None).await?;
     let mut batches = collect(plan, state.task_ctx()).await?;
     let schema = listed.schema();
     batches.push(rows(&schema, &routines)?);

@@ -6,12 +6,12 @@
 //! Example: with `channel VARCHAR DEFAULT 'web'`, `INSERT INTO sales (amount) VALUES (1)` stores `web`.
 
 use crate::error::{EngineError, Result};
+use crate::state::State;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
 use datafusion::common::{Constraints, DFSchema, Statistics};
 use datafusion::error::Result as PlanResult;
-use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use pareto_catalog::Table;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(super) fn with_defaults(
     table: &Table,
     inner: Arc<dyn TableProvider>,
-    state: &SessionState,
+    state: &State,
 ) -> Result<Arc<dyn TableProvider>> {
     let mut defaults = HashMap::new();
     for column in &table.columns {

@@ -7,6 +7,7 @@
 //! Example: `read_csv('data/*.csv', delimiter => ';')` is a source of format CSV with one option.
 
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::state::State;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::file_format::FileFormat as Format;
@@ -17,7 +18,6 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
 };
-use datafusion::execution::session_state::SessionState;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use object_store::ObjectStoreExt;
@@ -81,7 +81,7 @@ impl FileSource {
 pub(crate) fn provider<'a>(
     source: &'a FileSource,
     warehouse: &'a Warehouse,
-    state: &'a SessionState,
+    state: &'a State,
 ) -> BoxFuture<'a, Result<Arc<dyn TableProvider>>> {
     Box::pin(async move {
         let format = format(source)?;
@@ -118,14 +118,14 @@ fn infer<'a>(
     source: &'a FileSource,
     options: &'a ListingOptions,
     urls: &'a [ListingTableUrl],
-    state: &'a SessionState,
+    state: &'a State,
 ) -> BoxFuture<'a, Result<SchemaRef>> {
     Box::pin(async move {
         let named = || source.urls.join("\", \"");
         let Some(first) = urls.first() else {
             return Err(EngineError::not_found(format!("no file matches \"{}\"", named())));
         };
-        let schema = options.infer_schema(state, first).await.map_err(|error| {
+        let schema = options.infer_schema(&**state, first).await.map_err(|error| {
             let error = EngineError::from(error);
             let message = match error.message.strip_prefix("No files found") {
                 Some(_) => {
@@ -262,7 +262,7 @@ fn compression(text: &str) -> Result<FileCompressionType> {
 fn locate<'a>(
     url: &'a str,
     warehouse: &'a Warehouse,
-    state: &'a SessionState,
+    state: &'a State,
 ) -> BoxFuture<'a, Result<Vec<ListingTableUrl>>> {
     Box::pin(async move {
         let (prefix, pattern) = split_glob(url);

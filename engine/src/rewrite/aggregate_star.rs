@@ -150,7 +150,8 @@ fn star(
         return Ok(None);
     }
     let Some(shape) = Shape::of(aggregate.input())? else { return Ok(None) };
-    let mut wide = Wide::of(aggregate, &shape)?;
+    let (early, late) = shape.conditions();
+    let mut wide = Wide::of(aggregate, &shape, late)?;
     if wide.exprs().any(is_volatile) {
         return Ok(None);
     }
@@ -181,7 +182,8 @@ fn star(
     let work = Work {
         gathered,
         gathered_schema,
-        conditions: shape.conditions.iter().map(narrow).collect::<Result<_>>()?,
+        early,
+        conditions: wide.conditions.iter().map(narrow).collect::<Result<_>>()?,
         measures: Arc::new(measures),
         title: title(aggregate.group_expr(), aggregate),
     };
@@ -232,7 +234,11 @@ struct Wide {
 }
 
 impl Wide {
-    fn of(aggregate: &AggregateExec, shape: &Shape) -> Result<Self> {
+    fn of(
+        aggregate: &AggregateExec,
+        shape: &Shape,
+        conditions: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Self> {
         let widen = |expr: &Arc<dyn PhysicalExpr>| shape.widen(expr);
         let groups = aggregate.group_expr().expr().iter().map(|(expr, _)| widen(expr));
         let arguments = |function: &Arc<_>| {
@@ -247,7 +253,7 @@ impl Wide {
             filters: filters
                 .map(|filter| filter.as_ref().map(widen).transpose())
                 .collect::<Result<_>>()?,
-            conditions: shape.conditions.clone(),
+            conditions,
             dimension_groups: vec![Vec::new(); shape.spokes.len()],
             row_groups: Vec::new(),
         })

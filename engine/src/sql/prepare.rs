@@ -29,9 +29,9 @@ use crate::relations::{Relations, versioned};
 use crate::sql::reader::normalize;
 use crate::sql::tree::Tree;
 use crate::sql::walk;
+use crate::state::State;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use datafusion::execution::FunctionRegistry;
-use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
 use futures::TryFutureExt;
@@ -51,7 +51,7 @@ use std::sync::Arc;
 pub(crate) fn plan<'a>(
     mut tree: Tree,
     relations: &'a Relations,
-    state: &'a SessionState,
+    state: &'a State,
 ) -> BoxFuture<'a, Result<LogicalPlan>> {
     Box::pin(async move {
         let Found { files, segments, maps } = rewritten(&mut tree, relations)?;
@@ -73,18 +73,15 @@ pub(crate) fn plan<'a>(
 }
 
 /// A state whose `in_segment` knows the members of these segments.
-fn knowing(
-    segments: BTreeMap<String, String>,
-    state: &SessionState,
-) -> BoxFuture<'_, Result<SessionState>> {
+fn knowing(segments: BTreeMap<String, String>, state: &State) -> BoxFuture<'_, Result<State>> {
     Box::pin(async move {
         let mut members = BTreeMap::new();
         for (segment, sql) in segments {
             members.insert(segment, planned(super::parse_query(&sql)?, state).await?);
         }
-        let mut state = state.clone();
+        let mut state = state.copy();
         state.register_udf(Arc::new(ScalarUDF::from(InSegment::new(members))))?;
-        Ok(state)
+        Ok(state.into())
     })
 }
 
@@ -109,7 +106,7 @@ struct Found {
 }
 
 /// DataFusion's planner on the tree.
-fn planned(tree: Tree, state: &SessionState) -> BoxFuture<'_, Result<LogicalPlan>> {
+fn planned(tree: Tree, state: &State) -> BoxFuture<'_, Result<LogicalPlan>> {
     match tree.into_statement() {
         Ok(statement) => Box::pin(state.statement_to_plan(statement).map_err(EngineError::from)),
         Err(error) => Box::pin(std::future::ready(Err(error))),

@@ -46,6 +46,8 @@ pub(super) struct Work {
     /// The columns that expressions are evaluated over, and their types.
     pub(super) gathered: Vec<Origin>,
     pub(super) gathered_schema: SchemaRef,
+    /// Cheap conditions over the fact's row, decided before keys are looked up.
+    pub(super) early: Vec<Arc<dyn PhysicalExpr>>,
     /// Conditions over the gathered row.
     pub(super) conditions: Vec<Arc<dyn PhysicalExpr>>,
     pub(super) measures: Arc<Measures>,
@@ -130,9 +132,9 @@ impl DisplayAs for StarAggregateExec {
             };
             write!(f, ", {how} {} = {}", dimension.fact_key, dimension.key)?;
         }
-        if !self.work.conditions.is_empty() {
-            let conditions: Vec<String> =
-                self.work.conditions.iter().map(ToString::to_string).collect();
+        let conditions = self.work.early.iter().chain(&self.work.conditions);
+        let conditions: Vec<String> = conditions.map(ToString::to_string).collect();
+        if !conditions.is_empty() {
             write!(f, ", where={}", conditions.join(" AND "))?;
         }
         Ok(())
@@ -164,7 +166,7 @@ impl ExecutionPlan for StarAggregateExec {
     ) -> Result<TreeNodeRecursion> {
         let keys =
             self.dimensions.iter().flat_map(|dimension| [&dimension.fact_key, &dimension.key]);
-        for expr in keys.chain(&self.work.conditions) {
+        for expr in keys.chain(&self.work.early).chain(&self.work.conditions) {
             if f(expr)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }

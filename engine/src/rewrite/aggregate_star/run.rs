@@ -9,6 +9,7 @@ use super::dimension::{Built, Dimension};
 use super::exec::{Origin, Work};
 use super::tally::Tally;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, prep_null_mask_filter, take};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -166,6 +167,10 @@ impl Partition {
 
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         self.run.counts.fact_rows.add(batch.num_rows());
+        let chosen = self.choose(batch)?;
+        if let Some(chosen) = &chosen {
+            self.picked.start(chosen);
+        }
         let mut keys: Vec<Option<ArrayRef>> = vec![None; self.run.dimensions.len()];
         for (turn, place) in self.ready.order.iter().enumerate() {
             let built = &self.ready.dimensions[*place];
@@ -174,7 +179,7 @@ impl Partition {
                 .evaluate(batch)?
                 .into_array(batch.num_rows())?;
             let stride = self.tally.stride(*place);
-            if turn == 0 {
+            if turn == 0 && chosen.is_none() {
                 built.groups.first(&key, stride, &mut self.picked)?;
             } else {
                 built.groups.next(&key, stride, &mut self.picked)?;
@@ -198,6 +203,24 @@ impl Partition {
             return Ok(());
         }
         self.tally.add(&rows, self.picked.groups())
+    }
+
+    /// The rows that the early conditions leave; `None` without any.
+    fn choose(&self, batch: &RecordBatch) -> Result<Option<BooleanBuffer>> {
+        let mut chosen: Option<BooleanBuffer> = None;
+        for condition in &self.run.work.early {
+            let holds = condition.evaluate(batch)?.into_array(batch.num_rows())?;
+            let holds = holds.as_boolean();
+            let holds = match holds.nulls() {
+                Some(known) => holds.values() & known.inner(),
+                None => holds.values().clone(),
+            };
+            chosen = Some(match chosen {
+                Some(before) => &before & &holds,
+                None => holds,
+            });
+        }
+        Ok(chosen)
     }
 
     /// The columns that expressions need, of the rows that are left.

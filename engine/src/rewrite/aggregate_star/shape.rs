@@ -13,8 +13,12 @@
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{JoinSide, JoinType, NullEquality, Result};
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, Literal,
+};
+use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
@@ -91,6 +95,17 @@ impl Shape {
     /// An expression over the plan's columns, over the wide row.
     pub(super) fn widen(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
         substitute(expr, &self.columns)
+    }
+
+    /// Conditions that are decided first, being cheap and of the fact alone, and those that wait for the joins.
+    #[expect(clippy::type_complexity, reason = "two lists of conditions")]
+    pub(super) fn conditions(&self) -> (Vec<Arc<dyn PhysicalExpr>>, Vec<Arc<dyn PhysicalExpr>>) {
+        let fact_columns = self.fact.schema().fields().len();
+        let all = self.conditions.iter().flat_map(split_conjunction).cloned();
+        all.partition(|condition| {
+            let columns = collect_columns(condition);
+            is_cheap(condition) && columns.iter().all(|column| column.index() < fact_columns)
+        })
     }
 
     /// Walks up from the fact. False when something on the way is not of a star.
@@ -220,20 +235,24 @@ fn biggest(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Input>> {
         });
     }
     match passed(plan) {
-        // Exchanges and filters over an input belong to it; over a join they are on the way.
+        // Projections over an input belong to it; over a join they are on the way.
         Some(child) if has_join(child) => biggest(child),
-        _ => Ok(base_rows(plan)?.map(|rows| Input { plan: without_exchange(plan), rows })),
+        _ => Ok(base_rows(plan)?.map(|rows| Input { plan: bare(plan), rows })),
     }
 }
 
-/// The input without exchanges on top of it: the operator takes partitions as they come.
-fn without_exchange(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+/// The input without exchanges and filters on top of it: the operator takes partitions as they come, and filters itself.
+fn bare(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     let exchanges = plan.downcast_ref::<RepartitionExec>().is_some()
         || plan.downcast_ref::<CoalescePartitionsExec>().is_some_and(|exec| exec.fetch().is_none());
+    let filters = plan
+        .downcast_ref::<FilterExec>()
+        .is_some_and(|filter| filter.fetch().is_none() && !is_volatile(filter.predicate()));
     match plan.children().first() {
         Some(child) if exchanges && child.output_partitioning().partition_count() > 1 => {
-            without_exchange(child)
+            bare(child)
         }
+        Some(child) if filters => bare(child),
         _ => Arc::clone(plan),
     }
 }
@@ -267,6 +286,32 @@ fn base_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<usize>> {
     }
     let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
     Ok(statistics.num_rows.get_value().copied())
+}
+
+/// A condition that compares columns and constants: it costs little and cannot fail on any row.
+fn is_cheap(condition: &Arc<dyn PhysicalExpr>) -> bool {
+    let is_leaf = |expr: &Arc<dyn PhysicalExpr>| {
+        expr.downcast_ref::<Column>().is_some() || expr.downcast_ref::<Literal>().is_some()
+    };
+    if let Some(binary) = condition.downcast_ref::<BinaryExpr>() {
+        let (left, right) = (binary.left(), binary.right());
+        return match binary.op() {
+            Operator::And | Operator::Or => is_cheap(left) && is_cheap(right),
+            Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom => is_leaf(left) && is_leaf(right),
+            _ => false,
+        };
+    }
+    let tests_a_leaf = condition.downcast_ref::<InListExpr>().is_some()
+        || condition.downcast_ref::<IsNullExpr>().is_some()
+        || condition.downcast_ref::<IsNotNullExpr>().is_some();
+    is_leaf(condition) || (tests_a_leaf && condition.children().into_iter().all(is_leaf))
 }
 
 fn columns_of(schema: &Schema, offset: usize) -> Vec<Arc<dyn PhysicalExpr>> {

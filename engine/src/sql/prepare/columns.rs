@@ -8,9 +8,9 @@
 //! Example: over a file with `"CustomerID"`, `SELECT customerid` reads that column.
 
 use crate::error::{EngineError, Result};
+use crate::state::State;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
-use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement as SqlStatement;
 use futures::future::BoxFuture;
 use sqlparser::ast::{
@@ -27,7 +27,7 @@ pub(super) type Spellings = BTreeMap<String, BTreeSet<String>>;
 /// The spellings, or none when no column has a capital.
 pub(super) fn known<'a>(
     references: Vec<TableReference>,
-    state: &'a SessionState,
+    state: &'a State,
 ) -> BoxFuture<'a, Result<Spellings>> {
     Box::pin(async move {
         let mut known = Spellings::new();

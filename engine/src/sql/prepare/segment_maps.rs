@@ -11,7 +11,7 @@ use crate::context::quote;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::relations::Relations;
 use crate::sql::reader::normalize;
-use datafusion::execution::session_state::SessionState;
+use crate::state::State;
 use datafusion::physical_plan::collect;
 use futures::future::BoxFuture;
 use sqlparser::ast::{
@@ -74,7 +74,7 @@ impl Maps {
     pub(super) fn read<'a>(
         mut self,
         relations: &'a Relations,
-        state: &'a SessionState,
+        state: &'a State,
     ) -> BoxFuture<'a, Result<Option<Self>>> {
         Box::pin(async move {
             if self.wanted.is_empty() {
@@ -110,7 +110,7 @@ fn is_a_table(text: &str) -> bool {
 }
 
 /// The rules in a table, as text.
-async fn read(name: &str, relations: &Relations, state: &SessionState) -> Result<String> {
+async fn read(name: &str, relations: &Relations, state: &State) -> Result<String> {
     let parts = named::table(name).unwrap_or_default();
     let parts: Vec<String> = parts.iter().map(|part: &Ident| quote(&normalize(part))).collect();
     let sql = format!("SELECT * FROM {} LIMIT {}", parts.join("."), ROWS_LIMIT + 1);

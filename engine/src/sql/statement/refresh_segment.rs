@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::session::Outcome;
 use crate::sql::reader::Reader;
 use crate::sql::{self, Parsed, prepare};
-use crate::state::DEFAULT_SCHEMA;
+use crate::state::{DEFAULT_SCHEMA, State};
 use async_trait::async_trait;
 use pareto_catalog::{Change, EntryKey};
 
@@ -39,8 +39,11 @@ pub(super) fn parse_drop(reader: &mut Reader<'_>) -> Result<Parsed> {
 impl Own for RefreshSegment {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let segment = context.catalog.segment(&self.0)?;
-        let mut state = context.state.clone();
-        DEFAULT_SCHEMA.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
+        let state: State = {
+            let mut state = context.state.copy();
+            DEFAULT_SCHEMA.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
+            state.into()
+        };
         let plan =
             prepare::plan(sql::parse_query(&segment.sql)?, context.relations(), &state).await?;
         super::create_segment::compute(context, &segment.name, segment.sql.clone(), plan, true)
