@@ -24,6 +24,7 @@ pub(crate) mod bgnbd_fit;
 #[expect(clippy::module_inception, reason = "the file carries the SQL name of its function")]
 pub(crate) mod clv;
 pub(crate) mod clv_simple;
+pub(crate) mod columns;
 pub(crate) mod dert;
 pub(crate) mod estimate;
 pub(crate) mod expected_purchases;
@@ -38,6 +39,7 @@ pub(crate) mod independence;
 pub(crate) mod mbgnbd_fit;
 pub(crate) mod minimize;
 pub(crate) mod model;
+pub(crate) mod models;
 pub(crate) mod next_purchase_time;
 pub(crate) mod outlook;
 pub(crate) mod p_alive;

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 
 use crate::args::Arguments;
 use crate::contract::{Contract, answer_from_contract};
-use crate::function::{Function, Spec};
+use crate::function::{Function, Kind, Spec};
 use crate::types;
 
 /// Computes the result column from the column arguments.
@@ -68,7 +68,11 @@ impl ScalarUDFImpl for Contract<RowByRow> {
         let columns = self.spec.parameters.iter().zip(&args.args);
         let columns = columns
             .filter(|(parameter, _)| parameter.kind.is_column())
-            .map(|(_, arg)| arg.to_array(rows))
+            .map(|(parameter, arg)| match parameter.kind {
+                // Nineteen columns, for what is one model: `Models` reads a single row for all.
+                Kind::Model => arg.to_array(rows.min(1)),
+                _ => arg.to_array(rows),
+            })
             .collect::<Result<Vec<_>>>()?;
         let result = (self.body.plan)(&arguments)?(&columns)?;
         if constant {

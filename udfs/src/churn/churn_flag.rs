@@ -21,7 +21,7 @@ use datafusion::common::{DataFusionError, Result};
 use super::PACKAGE;
 use super::moments::{DAY, instants};
 use crate::args::Arguments;
-use crate::clv::model::number;
+use crate::clv::columns::Columns;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::scalar::{self, Each};
 
@@ -114,6 +114,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
         let (Some(last), Some(as_of)) = (columns.first(), columns.get(1)) else {
             return Err(DataFusionError::Internal("churn_flag lacks its columns".to_owned()));
         };
+        let numbers = Columns::read(columns);
         let (last, as_of) = (instants(last)?, instants(as_of)?);
         let flags: Result<BooleanArray> = match &rule {
             Rule::Gap { after, times } => {
@@ -122,7 +123,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
                     let Some(silence) = silence(&last, &as_of, row)? else { return Ok(None) };
                     let passed = line.as_ref().map(|line| as_of.value(row) > line.value(row));
                     let slow = match times {
-                        Some(times) => too_slow(silence, number(columns, 2, row), *times)?,
+                        Some(times) => too_slow(silence, numbers.number(2, row), *times)?,
                         None => None,
                     };
                     Ok(match (passed, slow) {
@@ -135,7 +136,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             Rule::Alive { threshold } => {
                 let each = |row| {
                     let silence = silence(&last, &as_of, row)?;
-                    let (Some(_), Some(p)) = (silence, number(columns, 3, row)) else {
+                    let (Some(_), Some(p)) = (silence, numbers.number(3, row)) else {
                         return Ok(None);
                     };
                     if !(0.0..=1.0).contains(&p) {

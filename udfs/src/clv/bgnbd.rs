@@ -143,9 +143,8 @@ impl Bgnbd {
         if x == 0.0 && self.shift == 0.0 {
             return 1.0;
         }
-        let odds = self.a.ln() - (self.b + self.shift + x - 1.0).ln()
-            + (self.r + x) * ((self.alpha + t) / (self.alpha + tx)).ln();
-        1.0 / (1.0 + odds.exp())
+        let silence = (self.r + x) * ((self.alpha + t) / (self.alpha + tx)).ln();
+        1.0 / (1.0 + self.a / (self.b + self.shift + x - 1.0) * silence.exp())
     }
 }
 
@@ -197,15 +196,32 @@ impl Bgnbd {
         beta_mean(a, b, r * pace, given)
     }
 
-    /// The chance that a customer who is there now still is later: his purchases come at the rate of his
-    /// drop-out chance p times his pace, so it is the mean of (1 + p time / alpha)^-r over p.
+    /// The chance that a customer who is there now still is later: that of every number of purchases, times
+    /// the chance to stay after so many. It is also the mean of (1 + p time / alpha)^-r over his drop-out
+    /// chance p, which is asked where the numbers of purchases are too many.
     pub(crate) fn stays(&self, ahead: f64) -> f64 {
+        const FEW: f64 = 10_000.0;
+        const NEVER: f64 = 600.0;
+        let Self { r, alpha, a, b, .. } = *self;
         if ahead == 0.0 {
             return 1.0;
         }
-        let pace = ahead / self.alpha;
-        let stays = |p: f64| (-self.r * (p * pace).ln_1p()).exp();
-        beta_mean(self.a, self.b, self.r * pace, stays).min(1.0)
+        let pace = ahead / alpha;
+        let none = r * pace.ln_1p();
+        if (r + 40.0) * (1.0 + pace) > FEW || none > NEVER {
+            return beta_mean(a, b, r * pace, |p| (-r * (p * pace).ln_1p()).exp()).min(1.0);
+        }
+        let buys = ahead / (alpha + ahead);
+        let (mut term, mut sum, mut n, mut rest) = ((-none).exp(), 0.0, 0.0, 1.0);
+        // The ratio of the terms ends at `buys`, so what is left is below term / rest.
+        while term > 1e-17 * rest * sum {
+            sum += term;
+            let ratio = (r + n) * (b + n) / ((a + b + n) * (n + 1.0)) * buys;
+            rest = 1.0 - ratio.max(buys);
+            term *= ratio;
+            n += 1.0;
+        }
+        sum.min(1.0)
     }
 
     /// The chance of n purchases within a time of a customer who is there: n and he stayed, or more would

@@ -6,14 +6,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array};
+use arrow::array::Float64Array;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
+use super::columns::Columns;
 use super::expected_spend::{M, SPENDING};
+use super::gammagamma::GammaGamma;
 use super::horizon::{CALL_UNIT, HORIZON, call_unit, check_horizon, horizon};
-use super::model::{Models, number};
-use super::outlook::Outlook;
+use super::models::{self, Known, Models};
+use super::outlook::Outlooks;
 use super::p_alive::{MODEL, T, TX, X, past};
 use super::purchases::{Past, Purchases};
 use super::schedule;
@@ -91,7 +93,8 @@ pub(crate) fn function() -> Function {
 /// The constants of a call.
 #[derive(Debug, Clone, Copy)]
 struct Terms {
-    discount: f64,
+    /// ln(1 + discount).
+    decay: f64,
     margin: f64,
     middle: bool,
     unit: Option<&'static str>,
@@ -99,7 +102,7 @@ struct Terms {
 
 fn plan(arguments: &Arguments) -> Result<Each> {
     let terms = Terms {
-        discount: arguments.number("discount")?,
+        decay: arguments.number("discount")?.ln_1p(),
         margin: arguments.number("margin")?,
         middle: arguments.choice("timing")? == "mid",
         unit: call_unit(arguments)?,
@@ -108,9 +111,16 @@ fn plan(arguments: &Arguments) -> Result<Each> {
         let [model, spending, ..] = columns else {
             return Err(DataFusionError::Internal("clv takes two models".to_owned()));
         };
-        let models = (Models::read(model, SPEC.name)?, Models::read(spending, SPEC.name)?);
-        let mut kept = None;
-        let values = (0..model.len()).map(|row| terms.value(&models, columns, row, &mut kept));
+        let mut models = Models::read(model, models::PURCHASES, SPEC.name)?;
+        let mut spending = Models::read(spending, models::SPENDING, SPEC.name)?;
+        let columns = Columns::read(columns);
+        let mut outlooks = Outlooks::default();
+        let values = (0..columns.rows()).map(|row| match (models.at(row)?, spending.at(row)?) {
+            (Some(model), Some(spending)) => {
+                terms.value(model, &spending.model, &columns, row, &mut outlooks)
+            }
+            _ => Ok(None),
+        });
         Ok(Arc::new(values.collect::<Result<Float64Array>>()?))
     }))
 }
@@ -118,20 +128,20 @@ fn plan(arguments: &Arguments) -> Result<Each> {
 impl Terms {
     fn value(
         self,
-        (buying, spending): &(Models, Models),
-        columns: &[ArrayRef],
+        known: &Known<Purchases>,
+        spending: &GammaGamma,
+        columns: &Columns<'_>,
         row: usize,
-        kept: &mut Option<Outlook>,
+        outlooks: &mut Outlooks,
     ) -> Result<Option<f64>> {
-        let models = (buying.purchases(row, SPEC.name)?, spending.spending(row, SPEC.name)?);
-        let (Some(model), Some(spending)) = models else { return Ok(None) };
-        let known = (past(columns, 2, row), horizon(buying, columns, 6, row)?);
-        let (Some(past), Some(horizon)) = known else { return Ok(None) };
-        buying.check_unit(row, self.unit, SPEC.name)?;
+        let model = &known.model;
+        let times = (past(columns, 2, row), horizon(known, columns, 6, row)?);
+        let (Some(past), Some(horizon)) = times else { return Ok(None) };
+        known.check_unit(self.unit, SPEC.name)?;
         model.check(SPEC.name, Some(past), Some(horizon).filter(|horizon| horizon.is_finite()))?;
-        let m = if past[0] == 0.0 { Some(0.0) } else { number(columns, 5, row) };
+        let m = if past[0] == 0.0 { Some(0.0) } else { columns.number(5, row) };
         let Some(spend) = m.and_then(|m| spending.expected(past[0], m)) else { return Ok(None) };
-        let rate = per_period(self.discount, buying.unit_days(row)?);
+        let rate = per_period(self.decay, known.unit_days()?);
         let purchases = if horizon == f64::INFINITY {
             let (alive, then) = model.now(Some(past));
             alive * forever(&then, rate, SPEC.name)?
@@ -143,29 +153,20 @@ impl Terms {
                 )));
             }
             let terms = schedule::Terms { horizon, rate, middle: self.middle };
-            within(&model, past, terms, kept)
+            within(model, past, terms, outlooks)
         };
         Ok(Some(purchases * spend * self.margin))
     }
 }
 
 /// The purchases to expect within a horizon, each worth less the later it comes.
-fn within(
-    model: &Purchases,
-    past: Past,
-    terms: schedule::Terms,
-    kept: &mut Option<Outlook>,
-) -> f64 {
+fn within(model: &Purchases, past: Past, terms: schedule::Terms, outlooks: &mut Outlooks) -> f64 {
     if terms.horizon == 0.0 {
         return 0.0;
     }
     if let Purchases::Bgnbd(model) = model {
-        let outlook = match kept {
-            Some(outlook) if outlook.is_for(model, terms) => outlook,
-            other => other.insert(Outlook::new(*model, terms)),
-        };
         let [x, tx, t] = past;
-        return outlook.purchases(x, t) * model.p_alive(x, tx, t);
+        return outlooks.of(model, terms).purchases(x, t) * model.p_alive(x, tx, t);
     }
     let (alive, then) = model.now(Some(past));
     let (mut before, mut sum) = (0.0, 0.0);
@@ -177,9 +178,9 @@ fn within(
     alive * sum
 }
 
-/// ln(1 + discount), a discount per year, for a period of so many days.
-pub(crate) fn per_period(discount: f64, days: f64) -> f64 {
-    discount.ln_1p() * days / YEAR_DAYS
+/// ln(1 + discount) for a period of so many days, given that of a year.
+pub(crate) fn per_period(decay: f64, days: f64) -> f64 {
+    decay * days / YEAR_DAYS
 }
 
 /// The discounted purchases to expect of a customer who is there, ever.

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array};
+use arrow::array::Float64Array;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::model::number;
+use super::columns::Columns;
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
 use crate::scalar::{self, Each};
@@ -72,18 +72,18 @@ fn plan(arguments: &Arguments) -> Result<Each> {
     let at_once = arguments.choice("timing")? == "start";
     let limited = arguments.has("horizon");
     Ok(Box::new(move |columns| {
+        let columns = Columns::read(columns);
         let each = |row| {
-            let numbers = [0, 1, 2].map(|place| number(columns, place, row));
+            let numbers = [0, 1, 2].map(|place| columns.number(place, row));
             let [Some(margin), Some(retention), Some(discount)] = numbers else { return Ok(None) };
-            let horizon = match (limited, number(columns, 3, row)) {
+            let horizon = match (limited, columns.number(3, row)) {
                 (true, None) => return Ok(None),
                 (true, horizon) => horizon,
                 (false, _) => None,
             };
             value(margin, retention, discount, horizon, at_once).map(Some)
         };
-        let rows = columns.first().map_or(0, |column| column.len());
-        Ok(Arc::new((0..rows).map(each).collect::<Result<Float64Array>>()?))
+        Ok(Arc::new((0..columns.rows()).map(each).collect::<Result<Float64Array>>()?))
     }))
 }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
 use super::clv::{forever, per_period};
-use super::model::{number, predict};
+use super::models::{PURCHASES, predict};
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -59,16 +59,15 @@ pub(crate) fn check_discount(function: &str, discount: f64) -> Result<()> {
 
 fn plan(_arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(|columns| {
-        predict(columns, SPEC.name, |models, row| {
-            let (Some(model), Some(past), Some(discount)) =
-                (models.purchases(row, SPEC.name)?, past(columns, 1, row), number(columns, 4, row))
+        predict(columns, PURCHASES, SPEC.name, |known, columns, row| {
+            let (Some(past), Some(discount)) = (past(columns, 1, row), columns.number(4, row))
             else {
                 return Ok(None);
             };
             check_discount(SPEC.name, discount)?;
-            model.check(SPEC.name, Some(past), None)?;
-            let (alive, then) = model.now(Some(past));
-            let rate = per_period(discount, models.unit_days(row)?);
+            known.model.check(SPEC.name, Some(past), None)?;
+            let (alive, then) = known.model.now(Some(past));
+            let rate = per_period(discount.ln_1p(), known.unit_days()?);
             Ok(Some(alive * forever(&then, rate, SPEC.name)?))
         })
     }))

@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::horizon::{CALL_UNIT, HORIZON, call_unit, check_horizon, horizon};
-use super::model::predict;
+use super::models::{PURCHASES, predict};
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Otherwise, Parameter, Spec};
@@ -52,23 +52,19 @@ pub(crate) fn function() -> Function {
 }
 
 fn plan(arguments: &Arguments) -> Result<Each> {
-    let known = history_given(arguments, 2)?;
+    let asked = history_given(arguments, 2)?;
     let unit = call_unit(arguments)?;
     Ok(Box::new(move |columns| {
-        predict(columns, SPEC.name, |models, row| {
-            let (Some(model), Some(horizon)) =
-                (models.purchases(row, SPEC.name)?, horizon(models, columns, 1, row)?)
-            else {
-                return Ok(None);
-            };
-            models.check_unit(row, unit, SPEC.name)?;
+        predict(columns, PURCHASES, SPEC.name, |known, columns, row| {
+            let Some(horizon) = horizon(known, columns, 1, row)? else { return Ok(None) };
+            known.check_unit(unit, SPEC.name)?;
             check_horizon(SPEC.name, horizon)?;
             let past = past(columns, 2, row);
-            if known && past.is_none() {
+            if asked && past.is_none() {
                 return Ok(None);
             }
-            model.check(SPEC.name, past, Some(horizon))?;
-            let (alive, then) = model.now(past);
+            known.model.check(SPEC.name, past, Some(horizon))?;
+            let (alive, then) = known.model.now(past);
             Ok(Some(alive * then.expected(horizon)))
         })
     }))

@@ -6,7 +6,7 @@
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::model::{number, predict};
+use super::models::{self, predict};
 use super::p_alive::X;
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -53,14 +53,10 @@ pub(crate) fn function() -> Function {
 
 fn plan(_arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(|columns| {
-        predict(columns, SPEC.name, |models, row| {
-            let (Some(model), Some(x)) =
-                (models.spending(row, SPEC.name)?, number(columns, 1, row))
-            else {
-                return Ok(None);
-            };
-            let m = if x == 0.0 { Some(0.0) } else { number(columns, 2, row) };
-            Ok(m.and_then(|m| model.expected(x, m)))
+        predict(columns, models::SPENDING, SPEC.name, |known, columns, row| {
+            let Some(x) = columns.number(1, row) else { return Ok(None) };
+            let m = if x == 0.0 { Some(0.0) } else { columns.number(2, row) };
+            Ok(m.and_then(|m| known.model.expected(x, m)))
         })
     }))
 }

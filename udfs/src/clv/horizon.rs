@@ -4,11 +4,11 @@
 //! or 365.25 days, whatever the model counts in. A model without `unit` counts weeks, as the fits do when
 //! they are not told otherwise.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::IntervalMonthDayNanoType;
+use arrow::array::Array;
 use datafusion::common::{DataFusionError, Result};
 
-use super::model::{Models, number};
+use super::columns::Columns;
+use super::models::Known;
 use crate::args::Arguments;
 use crate::calendar::{UNITS, YEAR_DAYS};
 use crate::function::{Kind, Otherwise, Parameter};
@@ -45,15 +45,14 @@ pub(crate) fn call_unit(arguments: &Arguments) -> Result<Option<&'static str>> {
 }
 
 /// The horizon of a row in the unit of its model; None if it is NULL.
-pub(crate) fn horizon(
-    models: &Models<'_>,
-    columns: &[ArrayRef],
+pub(crate) fn horizon<M>(
+    known: &Known<M>,
+    columns: &Columns<'_>,
     place: usize,
     row: usize,
 ) -> Result<Option<f64>> {
     const NANOS_PER_DAY: f64 = 86_400e9;
-    let spans = columns.get(place).and_then(|c| c.as_primitive_opt::<IntervalMonthDayNanoType>());
-    let Some(spans) = spans else { return Ok(number(columns, place, row)) };
+    let Some(spans) = columns.spans(place) else { return Ok(columns.number(place, row)) };
     if spans.is_null(row) {
         return Ok(None);
     }
@@ -61,5 +60,5 @@ pub(crate) fn horizon(
     let days = f64::from(span.months) * (YEAR_DAYS / 12.0)
         + f64::from(span.days)
         + span.nanoseconds as f64 / NANOS_PER_DAY;
-    Ok(Some(days / models.unit_days(row)?))
+    Ok(Some(days / known.unit_days()?))
 }

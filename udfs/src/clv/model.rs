@@ -6,20 +6,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray,
-    StructArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, StringArray, StructArray,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue};
-
-use super::bgbb::Bgbb;
-use super::bgnbd::Bgnbd;
-use super::gammagamma::GammaGamma;
-use super::pnbd::Pnbd;
-use super::purchases::Purchases;
-use super::sbg::Sbg;
-use crate::calendar::{UNITS, unit_days};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::{Result, ScalarValue};
 
 /// What a fit has found.
 #[derive(Debug, Clone, Default)]
@@ -139,144 +130,6 @@ fn list(values: Vec<f64>) -> Result<ArrayRef> {
     let offsets = OffsetBuffer::from_lengths([values.len()]);
     let values = Arc::new(Float64Array::from(values));
     Ok(Arc::new(ListArray::try_new(item(), offsets, values, nulls)?))
-}
-
-/// A column of models, read row by row.
-#[derive(Debug)]
-pub(crate) struct Models<'a> {
-    column: &'a StructArray,
-    names: StringArray,
-    params: &'a ListArray,
-    units: Option<StringArray>,
-}
-
-impl<'a> Models<'a> {
-    /// Reads a column; `function` names the caller in errors.
-    pub(crate) fn read(column: &'a ArrayRef, function: &str) -> Result<Self> {
-        let wrong = || {
-            DataFusionError::Execution(format!(
-                "{function}: the model is not one that a fit has returned: it has no model or params"
-            ))
-        };
-        let column = column.as_struct_opt().ok_or_else(wrong)?;
-        let text = |name: &str| {
-            let array = arrow::compute::cast(column.column_by_name(name)?, &DataType::Utf8).ok()?;
-            Some(array.as_string::<i32>().clone())
-        };
-        let names = text("model").ok_or_else(wrong)?;
-        let params = column.column_by_name("params").and_then(|p| p.as_list_opt::<i32>());
-        Ok(Self { column, names, params: params.ok_or_else(wrong)?, units: text("unit") })
-    }
-
-    /// The purchase model of a row; None where there is none or it could not be fitted.
-    pub(crate) fn purchases(&self, row: usize, function: &str) -> Result<Option<Purchases>> {
-        let Some(params) = self.params(row, function)? else { return Ok(None) };
-        let model = match (self.names.value(row), params) {
-            ("bgnbd", &[r, alpha, a, b]) => Purchases::Bgnbd(Bgnbd { r, alpha, a, b, shift: 0.0 }),
-            ("mbgnbd", &[r, alpha, a, b]) => Purchases::Bgnbd(Bgnbd { r, alpha, a, b, shift: 1.0 }),
-            ("pnbd", &[r, alpha, s, beta]) => Purchases::Pnbd(Pnbd { r, alpha, s, beta }),
-            ("bgbb", &[alpha, beta, gamma, delta]) => {
-                Purchases::Bgbb(Bgbb { alpha, beta, gamma, delta })
-            }
-            (name, _) => {
-                return Err(not_one_of(
-                    "bgnbd_fit, mbgnbd_fit, pnbd_fit or bgbb_fit",
-                    name,
-                    function,
-                ));
-            }
-        };
-        Ok(Some(model))
-    }
-
-    /// The spending model of a row; None where there is none or it could not be fitted.
-    pub(crate) fn spending(&self, row: usize, function: &str) -> Result<Option<GammaGamma>> {
-        let Some(params) = self.params(row, function)? else { return Ok(None) };
-        match (self.names.value(row), params) {
-            ("gammagamma", &[p, q, v]) => Ok(Some(GammaGamma { p, q, v })),
-            (name, _) => Err(not_one_of("gammagamma_fit", name, function)),
-        }
-    }
-
-    /// The contract model of a row; None where there is none or it could not be fitted.
-    pub(crate) fn contracts(&self, row: usize, function: &str) -> Result<Option<Sbg>> {
-        let Some(params) = self.params(row, function)? else { return Ok(None) };
-        match (self.names.value(row), params) {
-            ("sbg", &[alpha, beta]) => Ok(Some(Sbg { alpha, beta })),
-            (name, _) => Err(not_one_of("sbg_fit", name, function)),
-        }
-    }
-
-    /// The time unit of the model of a row; weeks if it does not say.
-    fn unit(&self, row: usize) -> &str {
-        let units = self.units.as_ref().filter(|units| units.is_valid(row));
-        units.map(|units| units.value(row)).filter(|unit| !unit.is_empty()).unwrap_or("week")
-    }
-
-    /// Days in the time unit of the model of a row.
-    pub(crate) fn unit_days(&self, row: usize) -> Result<f64> {
-        let unit = self.unit(row);
-        if UNITS.contains(&unit) {
-            return Ok(unit_days(unit));
-        }
-        Err(DataFusionError::Execution(format!(
-            "the unit of the model is {unit}: a fit writes one of {}",
-            UNITS.join(", ")
-        )))
-    }
-
-    /// Refuses times in another unit than that of the model of a row.
-    pub(crate) fn check_unit(&self, row: usize, given: Option<&str>, function: &str) -> Result<()> {
-        match given.filter(|given| *given != self.unit(row)) {
-            None => Ok(()),
-            Some(given) => Err(DataFusionError::Execution(format!(
-                "{function}: the times are in units of a {given}, the model counts in units of a {}: \
-                 convert them, or fit with unit => '{given}'",
-                self.unit(row)
-            ))),
-        }
-    }
-
-    fn params(&self, row: usize, function: &str) -> Result<Option<&[f64]>> {
-        if self.column.is_null(row) || self.params.is_null(row) {
-            return Ok(None);
-        }
-        let offsets = self.params.value_offsets();
-        let place = |offset: i32| usize::try_from(offset).ok();
-        let params =
-            self.params.values().as_primitive_opt::<Float64Type>().and_then(|values| {
-                values.values().get(place(offsets[row])?..place(offsets[row + 1])?)
-            });
-        match params {
-            Some(params) if params.iter().all(|p| *p > 0.0 && p.is_finite()) => Ok(Some(params)),
-            _ => Err(DataFusionError::Execution(format!(
-                "{function}: the params of a model are DOUBLE numbers above 0, not {:?}",
-                self.params.value(row)
-            ))),
-        }
-    }
-}
-
-fn not_one_of(fits: &str, name: &str, function: &str) -> DataFusionError {
-    DataFusionError::Execution(format!("{function} takes a model of {fits}, not one of {name}"))
-}
-
-/// Asks the model of every row; the models are the first column. `function` names the caller in errors.
-pub(crate) fn predict(
-    columns: &[ArrayRef],
-    function: &str,
-    answer: impl Fn(&Models, usize) -> Result<Option<f64>>,
-) -> Result<ArrayRef> {
-    let Some(column) = columns.first() else { return Ok(Arc::new(Float64Array::new_null(0))) };
-    let models = Models::read(column, function)?;
-    let answers = (0..column.len()).map(|row| answer(&models, row));
-    Ok(Arc::new(answers.collect::<Result<Float64Array>>()?))
-}
-
-/// A column of numbers that may be missing in the call or in a row.
-pub(crate) fn number(columns: &[ArrayRef], place: usize, row: usize) -> Option<f64> {
-    let column = columns.get(place)?.as_primitive_opt::<Float64Type>()?;
-    column.is_valid(row).then(|| column.value(row)).filter(|value| !value.is_nan())
 }
 
 /// The most repeat purchases of a customer: the fits keep a table of that length.

@@ -6,7 +6,7 @@
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::model::predict;
+use super::models::{PURCHASES, predict};
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -51,17 +51,13 @@ pub(crate) fn function() -> Function {
 fn plan(arguments: &Arguments) -> Result<Each> {
     let wanted = arguments.number("p")?;
     Ok(Box::new(move |columns| {
-        predict(columns, SPEC.name, |models, row| {
-            let (Some(past), Some(model)) =
-                (past(columns, 1, row), models.purchases(row, SPEC.name)?)
-            else {
-                return Ok(None);
-            };
-            model.check(SPEC.name, Some(past), None)?;
+        predict(columns, PURCHASES, SPEC.name, |known, columns, row| {
+            let Some(past) = past(columns, 1, row) else { return Ok(None) };
+            known.model.check(SPEC.name, Some(past), None)?;
             if wanted == 0.0 {
                 return Ok(Some(0.0));
             }
-            let (alive, then) = model.now(Some(past));
+            let (alive, then) = known.model.now(Some(past));
             let chance = wanted / alive;
             Ok(if chance <= 1.0 { then.wait(chance) } else { None })
         })

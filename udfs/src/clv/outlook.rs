@@ -1,108 +1,166 @@
 //! The discounted purchases to expect of one customer after another, under one BG/NBD model and one schedule.
 //!
 //! A customer who is there now buys at a rate that falls with time, as some like him drop out: with R = r + x and
-//! A = alpha + t it is R / A (1 - y)^a 2F1(a + b - r - 1, a; a + b + x; y) at y = time / (A + time). The factors of that
-//! series in y depend on x alone, so they are worked out once for all customers with as many purchases, and the
-//! [`Schedule`] says at which few dates the rate is to be known. What is left for each customer is a polynomial per
-//! date. Eleven digits are right.
+//! A = alpha + t it is R / A (1 - y)^a 2F1(a + b - r - 1, a; a + b + x; y) at y = time / (A + time). The [`Schedule`]
+//! says at which few dates the rate is to be known. For customers with as many purchases, what the dates add up to is
+//! a smooth function of A alone: it is worked out at sixteen values of A, and a polynomial through them answers for
+//! every customer between. Eleven digits are right.
 //!
-//! Where the horizon is long beside the past, or r far above a + b, the sum over all periods is taken instead.
+//! The polynomial is in w, with A / horizon + 1/2 = (w + 1 / w) / 4, because no other scale settles as soon. Where the
+//! horizon is long beside the past (w close to 1), where r is far above a + b, or where the dates are too few or the
+//! polynomial has not settled (a of 50 and more: such customers leave at once), the sum over all periods is taken
+//! instead. An answer depends on the customer alone and never on who came
+//! before.
+
+use std::f64::consts::PI;
 
 use super::bgnbd::Bgnbd;
-use super::schedule::{MOST, Schedule, Terms};
+use super::schedule::{Rule, Schedule, Terms};
+
+/// The outlooks of a column: one per model and schedule, the last few that were asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outlooks {
+    kept: Vec<Outlook>,
+    /// The one that is replaced next.
+    oldest: usize,
+}
 
 /// A model and a schedule, with what has been worked out for them.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlook {
     model: Bgnbd,
     schedule: Schedule,
-    /// The series of (1 - y)^a.
-    fall: Vec<f64>,
-    /// The series by x.
-    series: Vec<Series>,
+    zones: [Zone; DATES.len()],
+    /// The cosines of half the angle of a node, and of as many times it as there are.
+    cosines: [f64; TURN],
 }
 
-/// What is worked out for customers with as many purchases.
+/// What is worked out for customers whose w lies between two edges.
 #[derive(Debug, Clone, Default)]
-struct Series {
-    /// Of the rate, without and with (1 - y)^a.
-    factors: Vec<f64>,
-    product: Vec<f64>,
-    /// Of the purchases.
-    total: Vec<f64>,
+struct Zone {
+    /// For each power n of y, the weights of the dates times (1 - y)^a y^n, added up: at each node.
+    powers: Vec<Lanes>,
+    /// The same of more dates at the first node, where the rate falls most steeply: a second opinion.
+    check: Vec<f64>,
+    /// By x; those with more purchases have theirs worked out each time.
+    curves: Vec<Option<Curve>>,
 }
 
-/// Customers with more purchases have a series of their own each time.
-const KEPT: usize = 256;
+/// A number for each node.
+type Lanes = [f64; NODES];
+
+/// The factors of a polynomial on -1 to 1, or None where none is good enough.
+type Curve = Option<Lanes>;
+
+/// At so many values of A the sum over the dates is worked out.
+const NODES: usize = 16;
+
+/// Halves of a node's angle in a full turn.
+const TURN: usize = 4 * NODES;
+
+/// Outlooks that are kept, so that rows of a few models may come in any order.
+const KEPT: usize = 16;
+
+/// Purchases whose curves are kept.
+const FREQUENT: usize = 256;
 
 /// Below this the terms of the series change their signs for too long.
 const LEAST: f64 = -3.0;
 
-/// Dates that are worked on together.
-const LANES: usize = 8;
+/// So many dates are right to edge^(2 dates) as long as w is below its edge. Two thirds of them would do for eleven
+/// digits where a is about one; the others are for customers who leave soon.
+const DATES: [usize; 3] = [12, 20, 32];
+const EDGES: [f64; 4] = [0.0, 0.191_09, 0.437_14, 0.575_98];
+
+/// What the last factors of a curve may come to, as a part of its values.
+const SETTLED: f64 = 1e-12;
+
+/// How far more dates may change a value, as a part of it.
+const CHECKED: f64 = 1e-11;
+
+impl Outlooks {
+    /// The outlook of a model and a schedule.
+    pub(crate) fn of(&mut self, model: &Bgnbd, terms: Terms) -> &mut Outlook {
+        let known = self.kept.iter().position(|outlook| outlook.is_for(model, terms));
+        let place = known.unwrap_or_else(|| {
+            let outlook = Outlook::new(*model, terms);
+            if self.kept.len() < KEPT {
+                self.kept.push(outlook);
+                return self.kept.len() - 1;
+            }
+            let place = self.oldest;
+            self.kept[place] = outlook;
+            self.oldest = (place + 1) % KEPT;
+            place
+        });
+        &mut self.kept[place]
+    }
+}
 
 impl Outlook {
-    pub(crate) fn new(model: Bgnbd, terms: Terms) -> Self {
-        Self {
-            model,
-            schedule: Schedule::new(terms),
-            fall: vec![],
-            series: vec![Series::default(); KEPT],
-        }
+    fn new(model: Bgnbd, terms: Terms) -> Self {
+        let cosines = std::array::from_fn(|angle| (2.0 * PI * angle as f64 / TURN as f64).cos());
+        Self { model, schedule: Schedule::new(terms), zones: Default::default(), cosines }
     }
 
     /// True if it answers for this model and schedule.
-    pub(crate) fn is_for(&self, model: &Bgnbd, terms: Terms) -> bool {
+    fn is_for(&self, model: &Bgnbd, terms: Terms) -> bool {
         self.model == *model && self.schedule.terms() == terms
     }
 
     /// The purchases to expect of a customer with this history, if he is there at t.
     pub(crate) fn purchases(&mut self, x: f64, t: f64) -> f64 {
         let scale = self.model.alpha + t;
-        let Terms { horizon, rate, .. } = self.schedule.terms();
-        let (a, b) = (self.model.a, self.model.b + self.model.shift);
-        let start = a + b - self.model.r - 1.0;
-        let Some(dates) = dates(horizon / scale).filter(|_| start > LEAST) else {
-            return self.period_by_period(x, t);
-        };
-        let y = horizon / (scale + horizon);
-        if rate == 0.0 {
-            return self.undiscounted(x, y);
-        }
-        // The series has settled once y to this power is below the last bits.
-        let length = 2 * ceil(32.0 * (1.0 + y) / (4.0 * (1.0 - y))) + 4;
-        extend(&mut self.fall, length, |n| (n - a) / (n + 1.0));
-        let mut single = Series::default();
-        let series = self.series.get_mut(ceil(x)).unwrap_or(&mut single);
-        let c = a + b + x;
-        extend(&mut series.factors, length, |n| (start + n) * (a + n) / ((c + n) * (n + 1.0)));
-        series.multiply(&self.fall, length);
-        let mut sum = 0.0;
-        for dates in self.schedule.rule(dates).chunks(LANES) {
-            let mut ys = [0.0; LANES];
-            for (y, (date, _)) in ys.iter_mut().zip(dates) {
-                *y = date / (scale + date);
-            }
-            let values = polynomials(&series.product[..length], &ys);
-            sum += dates.iter().zip(values).map(|((_, weight), value)| weight * value).sum::<f64>();
-        }
-        (self.model.r + x) / scale * sum
+        let centre = 1.0 + 2.0 * scale / self.schedule.terms().horizon;
+        let w = 1.0 / (centre + (centre * centre - 1.0).sqrt());
+        let zone = EDGES[1..].iter().position(|edge| w < *edge);
+        let curve = zone.and_then(|zone| Some((zone, self.curve(zone, x)?)));
+        let Some((zone, curve)) = curve else { return self.period_by_period(x, t) };
+        let (middle, half) = place(zone);
+        (self.model.r + x) / scale * polynomial(&curve, (w - middle) / half)
     }
 
-    /// The purchases within the horizon, in the form of [`Bgnbd::expected`].
-    fn undiscounted(&mut self, x: f64, y: f64) -> f64 {
+    fn curve(&mut self, zone: usize, x: f64) -> Curve {
+        let purchases = ceil(x);
+        if let Some(Some(curve)) = self.zones[zone].curves.get(purchases) {
+            return *curve;
+        }
+        let curve = self.work_out(zone, x);
+        if purchases < FREQUENT {
+            let curves = &mut self.zones[zone].curves;
+            curves.resize(curves.len().max(purchases + 1), None);
+            curves[purchases] = Some(curve);
+        }
+        curve
+    }
+
+    fn work_out(&mut self, zone: usize, x: f64) -> Curve {
         let (a, b) = (self.model.a, self.model.b + self.model.shift);
-        let (start, e, c) = (a + b - self.model.r - 1.0, a - 1.0, a + b + x - 1.0);
-        let length = (ceil(38.0 * (1.0 + y) / (2.0 * (1.0 - y))) + 1).next_multiple_of(LANES);
-        let mut single = Series::default();
-        let series = self.series.get_mut(ceil(x)).unwrap_or(&mut single);
-        extend(&mut series.total, length, |n| {
-            (start + n + 1.0) * (e + n + 1.0) / ((c + n + 1.0) * (n + 2.0))
-        });
-        let sum = start * y * polynomial(&series.total[..length], y);
-        let log = (-y).ln_1p();
-        let growth = (e * log).exp_m1();
-        if e == 0.0 { -c * log - sum } else { -c * growth / e - (growth + 1.0) * sum }
+        let (start, c) = (a + b - self.model.r - 1.0, a + b + x);
+        if start <= LEAST {
+            return None;
+        }
+        if self.zones[zone].powers.is_empty() {
+            let horizon = self.schedule.terms().horizon;
+            let scales = scales(zone, horizon, &self.cosines);
+            let rule = self.schedule.rule(DATES[zone]);
+            self.zones[zone].powers = powers(zone, a, scales, rule);
+            let rule = self.schedule.rule(DATES[zone] + 8);
+            let check = powers(zone, a, [scales[0]], rule);
+            self.zones[zone].check = check.into_iter().flatten().collect();
+        }
+        let (mut factor, mut n, mut check) = (1.0, 0.0, 0.0);
+        let mut values = [0.0; NODES];
+        for (power, one) in self.zones[zone].powers.iter().zip(&self.zones[zone].check) {
+            for (value, power) in values.iter_mut().zip(power) {
+                *value += factor * power;
+            }
+            check += factor * one;
+            factor *= (start + n) * (a + n) / ((c + n) * (n + 1.0));
+            n += 1.0;
+        }
+        let checked = (check - values[0]).abs() <= CHECKED * check.abs();
+        checked.then(|| through(&values, &self.cosines)).flatten()
     }
 
     /// The sum as it is defined.
@@ -118,58 +176,84 @@ impl Outlook {
     }
 }
 
-impl Series {
-    fn multiply(&mut self, other: &[f64], length: usize) {
-        for n in self.product.len()..length {
-            let pairs = self.factors[..=n].iter().rev().zip(other);
-            self.product.push(pairs.map(|(factor, other)| factor * other).sum());
+/// The middle of a zone and half its width.
+fn place(zone: usize) -> (f64, f64) {
+    let (low, high) = (EDGES[zone], EDGES[zone + 1]);
+    (0.5 * (low + high), 0.5 * (high - low))
+}
+
+/// A at the nodes of a zone, ascending.
+fn scales(zone: usize, horizon: f64, cosines: &[f64; TURN]) -> Lanes {
+    let (middle, half) = place(zone);
+    std::array::from_fn(|node| {
+        let w = middle + half * cosines[2 * node + 1];
+        0.25 * horizon * (1.0 - w).powi(2) / w
+    })
+}
+
+/// What the series is multiplied with, power by power, to give the sum over the dates at each of some A.
+fn powers<const N: usize>(zone: usize, a: f64, scales: [f64; N], rule: &Rule) -> Vec<[f64; N]> {
+    // The series has settled once the largest y to this power is below the last bits.
+    let high = 4.0 * EDGES[zone + 1] / (1.0 + EDGES[zone + 1]).powi(2);
+    let length = 2 * ceil(32.0 * (1.0 + high) / (4.0 * (1.0 - high))) + 4;
+    let mut sums = vec![[0.0; N]; length];
+    for (date, weight) in rule {
+        let ys = scales.map(|scale| date / (scale + date));
+        let mut terms = scales.map(|scale| weight * (a * -(date / scale).ln_1p()).exp());
+        for sums in &mut sums {
+            for node in 0..N {
+                sums[node] += terms[node];
+                terms[node] *= ys[node];
+            }
         }
     }
+    sums
 }
 
-/// How many dates give eleven digits, for a horizon of so many pasts; None if too many.
-fn dates(ahead: f64) -> Option<usize> {
-    const DIGITS: f64 = 11.5;
-    let centre = 1.0 + 2.0 / ahead;
-    let ellipse = centre + (centre * centre - 1.0).sqrt();
-    let dates = ceil(DIGITS / (2.0 * ellipse.log10())).next_multiple_of(LANES);
-    (dates <= MOST).then_some(dates)
-}
-
-/// Lengthens a series that starts with 1, given the ratio of each factor to the one before.
-fn extend(series: &mut Vec<f64>, length: usize, ratio: impl Fn(f64) -> f64) {
-    if series.is_empty() {
-        series.push(1.0);
+/// The polynomial through the values at the nodes; None if it is not as good as it should be.
+fn through(values: &Lanes, cosines: &[f64; TURN]) -> Curve {
+    // Chebyshev's factors first: their size says how good the polynomial is.
+    let factors: Lanes = std::array::from_fn(|degree| {
+        let sum: f64 = values
+            .iter()
+            .enumerate()
+            .map(|(k, value)| value * cosines[degree * (2 * k + 1) % TURN])
+            .sum();
+        sum * if degree == 0 { 1.0 } else { 2.0 } / NODES as f64
+    });
+    let least = values.iter().fold(f64::INFINITY, |least, value| least.min(value.abs()));
+    let rest = factors[NODES - 2].abs() + factors[NODES - 1].abs();
+    if rest.is_nan() || rest > SETTLED * least {
+        return None;
     }
-    let mut last = series.last().copied().unwrap_or_default();
-    while series.len() < length {
-        last *= ratio((series.len() - 1) as f64);
-        series.push(last);
+    // T(n + 1) = 2 s T(n) - T(n - 1).
+    let (mut last, mut this) = ([0.0; NODES], [0.0; NODES]);
+    (last[0], this[1]) = (1.0, 1.0);
+    let mut curve = [0.0; NODES];
+    (curve[0], curve[1]) = (factors[0], factors[1]);
+    for factor in &factors[2..] {
+        let mut next = last.map(|term| -term);
+        for degree in 1..NODES {
+            next[degree] += 2.0 * this[degree - 1];
+        }
+        (last, this) = (this, next);
+        for (term, part) in curve.iter_mut().zip(this) {
+            *term += factor * part;
+        }
     }
+    Some(curve)
 }
 
-/// A polynomial at one place, some powers at a time; the number of factors is a multiple of them.
-fn polynomial(factors: &[f64], y: f64) -> f64 {
-    let high = y.powi(8);
-    let mut values = [0.0; LANES];
-    for chunk in factors.rchunks_exact(LANES) {
+/// A polynomial at one place, four powers at a time.
+fn polynomial(factors: &Lanes, s: f64) -> f64 {
+    let (square, mut values) = (s * s, [0.0; 4]);
+    let high = square * square;
+    for chunk in factors.rchunks_exact(4) {
         for (value, factor) in values.iter_mut().zip(chunk) {
             *value = *value * high + factor;
         }
     }
-    values.iter().rev().fold(0.0, |sum, value| sum * y + value)
-}
-
-/// A polynomial of an even number of factors at some places, two powers at a time.
-fn polynomials(factors: &[f64], ys: &[f64; LANES]) -> [f64; LANES] {
-    let squares = ys.map(|y| y * y);
-    let mut values = [0.0; LANES];
-    for pair in factors.rchunks_exact(2) {
-        for lane in 0..LANES {
-            values[lane] = values[lane] * squares[lane] + (pair[0] + pair[1] * ys[lane]);
-        }
-    }
-    values
+    (values[0] + values[1] * s) + (values[2] + values[3] * s) * square
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and the numbers are small")]
@@ -203,5 +287,46 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_model_gets_the_sum_or_the_digits() {
+        for (r, a, b) in grid() {
+            let model = Bgnbd { r, alpha: 5.0, a, b, shift: 0.0 };
+            for (horizon, rate) in [(52.0, 0.0), (52.0, 0.002), (365.0, 0.0003)] {
+                let mut outlook = Outlook::new(model, Terms { horizon, rate, middle: true });
+                for (x, t) in [(0.0, 60.0), (1.0, 9.0), (7.0, 200.0), (40.0, 1.0), (500.0, 3.0)] {
+                    let (few, all) = (outlook.purchases(x, t), outlook.period_by_period(x, t));
+                    assert!(
+                        (few / all - 1.0).abs() < 5e-11,
+                        "{model:?} {horizon} {rate} {x} {t}: {few} {all}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// The sum over all periods is dear: the models that customers have do without it.
+    #[test]
+    fn common_models_are_settled() {
+        for (r, a, b) in grid().filter(|(_, a, b)| *a <= 2.0 && *b > 1.0) {
+            let model = Bgnbd { r, alpha: 5.0, a, b, shift: 0.0 };
+            let terms = Terms { horizon: 52.0, rate: 0.002, middle: true };
+            let mut outlook = Outlook::new(model, terms);
+            for x in [0.0, 1.0, 7.0, 40.0] {
+                for zone in 0..DATES.len() {
+                    assert!(outlook.curve(zone, x).is_some(), "{model:?} {x} {zone}");
+                }
+            }
+        }
+    }
+
+    /// r, a and b.
+    fn grid() -> impl Iterator<Item = (f64, f64, f64)> {
+        let (rs, falls, bs) =
+            ([0.05, 0.5, 3.0], [0.01, 0.8, 2.0, 5.0, 50.0, 500.0], [0.05, 2.5, 40.0]);
+        rs.into_iter().flat_map(move |r| {
+            falls.into_iter().flat_map(move |a| bs.into_iter().map(move |b| (r, a, b)))
+        })
     }
 }

@@ -3,12 +3,12 @@
 //! The more often somebody used to buy, the more his silence says: of two customers last seen at 30 of
 //! 39 weeks the one with 20 purchases is gone more likely than the one with 2.
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
+use super::columns::Columns;
 use super::horizon::{check_horizon, horizon};
-use super::model::{number, predict};
+use super::models::{PURCHASES, predict};
 use super::purchases::Past;
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -85,24 +85,20 @@ pub(crate) fn function() -> Function {
 fn plan(arguments: &Arguments) -> Result<Each> {
     let later = arguments.has("ahead");
     Ok(Box::new(move |columns| {
-        predict(columns, SPEC.name, |models, row| {
-            let (Some(past), Some(model)) =
-                (past(columns, 1, row), models.purchases(row, SPEC.name)?)
-            else {
-                return Ok(None);
-            };
-            let ahead = if later { horizon(models, columns, 4, row)? } else { Some(0.0) };
+        predict(columns, PURCHASES, SPEC.name, |known, columns, row| {
+            let Some(past) = past(columns, 1, row) else { return Ok(None) };
+            let ahead = if later { horizon(known, columns, 4, row)? } else { Some(0.0) };
             let Some(ahead) = ahead else { return Ok(None) };
             check_horizon(SPEC.name, ahead)?;
-            model.check(SPEC.name, Some(past), Some(ahead))?;
-            let (alive, then) = model.now(Some(past));
+            known.model.check(SPEC.name, Some(past), Some(ahead))?;
+            let (alive, then) = known.model.now(Some(past));
             Ok(Some(alive * then.stays(ahead)))
         })
     }))
 }
 
 /// The history in three columns; None if a part of it is NULL.
-pub(crate) fn past(columns: &[ArrayRef], place: usize, row: usize) -> Option<Past> {
-    let [x, tx, t] = [0, 1, 2].map(|part| number(columns, place + part, row));
+pub(crate) fn past(columns: &Columns<'_>, place: usize, row: usize) -> Option<Past> {
+    let [x, tx, t] = [0, 1, 2].map(|part| columns.number(place + part, row));
     Some([x?, tx?, t?])
 }

@@ -8,7 +8,7 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::expected_purchases::history_given;
 use super::horizon::{CALL_UNIT, HORIZON, call_unit, check_horizon, horizon};
-use super::model::{number, predict};
+use super::models::{PURCHASES, predict};
 use super::p_alive::{MODEL, T, TX, X, past};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -62,18 +62,16 @@ pub(crate) fn function() -> Function {
 }
 
 fn plan(arguments: &Arguments) -> Result<Each> {
-    let known = history_given(arguments, 3)?;
+    let asked = history_given(arguments, 3)?;
     let unit = call_unit(arguments)?;
     Ok(Box::new(move |columns| {
-        predict(columns, SPEC.name, |models, row| {
-            let (Some(model), Some(n), Some(horizon)) = (
-                models.purchases(row, SPEC.name)?,
-                number(columns, 1, row),
-                horizon(models, columns, 2, row)?,
-            ) else {
+        predict(columns, PURCHASES, SPEC.name, |known, columns, row| {
+            let (Some(n), Some(horizon)) =
+                (columns.number(1, row), horizon(known, columns, 2, row)?)
+            else {
                 return Ok(None);
             };
-            models.check_unit(row, unit, SPEC.name)?;
+            known.check_unit(unit, SPEC.name)?;
             check_horizon(SPEC.name, horizon)?;
             if !(0.0..=MOST).contains(&n) || n.fract() != 0.0 {
                 return Err(DataFusionError::Execution(format!(
@@ -82,11 +80,11 @@ fn plan(arguments: &Arguments) -> Result<Each> {
                 )));
             }
             let past = past(columns, 3, row);
-            if known && past.is_none() {
+            if asked && past.is_none() {
                 return Ok(None);
             }
-            model.check(SPEC.name, past, Some(horizon))?;
-            let (alive, then) = model.now(past);
+            known.model.check(SPEC.name, past, Some(horizon))?;
+            let (alive, then) = known.model.now(past);
             let gone = if n == 0.0 { 1.0 - alive } else { 0.0 };
             Ok(Some(gone + alive * then.pmf(n, horizon)))
         })

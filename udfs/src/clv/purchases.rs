@@ -4,7 +4,7 @@
 //! now on. The second is a new customer of a model with other parameters, so a model answers for new
 //! customers only, and [`Purchases::now`] brings the history in.
 //!
-//! To add a model: its arithmetic in a file of its own, a variant here, a line in `model.rs`.
+//! To add a model: its arithmetic in a file of its own, a variant here, a line in `models.rs`.
 
 use datafusion::common::{DataFusionError, Result};
 

@@ -8,7 +8,7 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::clv::per_period;
 use super::dert::{DISCOUNT, check_discount};
-use super::model::{number, predict};
+use super::models::{self, predict};
 use super::sbg_survival::{CONTRACTS, check_age};
 use crate::args::Arguments;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -50,18 +50,14 @@ pub(crate) fn function() -> Function {
 
 fn plan(_arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(|columns| {
-        predict(columns, SPEC.name, |models, row| {
-            let (Some(model), Some(n), Some(discount)) = (
-                models.contracts(row, SPEC.name)?,
-                number(columns, 1, row),
-                number(columns, 2, row),
-            ) else {
+        predict(columns, models::CONTRACTS, SPEC.name, |known, columns, row| {
+            let (Some(n), Some(discount)) = (columns.number(1, row), columns.number(2, row)) else {
                 return Ok(None);
             };
             check_age(SPEC.name, "n", 1.0, n)?;
             check_discount(SPEC.name, discount)?;
-            let period = per_period(discount, models.unit_days(row)?).exp_m1();
-            let Some(life) = model.residual_life(n, period) else {
+            let period = per_period(discount.ln_1p(), known.unit_days()?).exp_m1();
+            let Some(life) = known.model.residual_life(n, period) else {
                 return Err(DataFusionError::Execution(format!(
                     "{}: without discount, and with alpha at most 1, the renewals do not end: give a \
                      discount above 0",

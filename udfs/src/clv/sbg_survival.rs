@@ -4,7 +4,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::model::{number, predict};
+use super::models::{self, predict};
 use super::p_alive::MODEL;
 use super::sbg::Sbg;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
@@ -50,17 +50,14 @@ pub(crate) fn function() -> Function {
 /// A number per model and age, a whole number from `least` on.
 pub(crate) fn by_age(
     columns: &[ArrayRef],
-    function: &str,
+    function: &'static str,
     least: f64,
     value: impl Fn(&Sbg, f64) -> f64,
 ) -> Result<ArrayRef> {
-    predict(columns, function, |models, row| {
-        let (Some(model), Some(t)) = (models.contracts(row, function)?, number(columns, 1, row))
-        else {
-            return Ok(None);
-        };
+    predict(columns, models::CONTRACTS, function, |known, columns, row| {
+        let Some(t) = columns.number(1, row) else { return Ok(None) };
         check_age(function, "t", least, t)?;
-        Ok(Some(value(&model, t)))
+        Ok(Some(value(&known.model, t)))
     })
 }
 

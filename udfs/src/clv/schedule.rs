@@ -29,7 +29,7 @@ pub(crate) struct Terms {
 pub(crate) type Rule = Vec<(f64, f64)>;
 
 /// The most dates of a rule.
-pub(crate) const MOST: usize = 24;
+pub(crate) const MOST: usize = 40;
 
 impl Schedule {
     pub(crate) fn new(terms: Terms) -> Self {
