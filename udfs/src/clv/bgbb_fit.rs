@@ -133,13 +133,39 @@ mod tests {
 
     #[test]
     fn the_likelihood_is_that_of_the_reference() {
-        // pymc-marketing, tests of distributions: five digits. Its parameters are those of the fit, which
-        // it prints as 1.204, .750, .657, 2.783; mpmath gives the same at the longer ones.
+        // Fader and Hardie, note 010, the log-likelihoods of the spreadsheet "Parameter estimate", as the tests of
+        // pymc-marketing give them. Its parameters are those of the fit, printed there as 1.204, .750, .657, 2.783.
         let model =
             Bgbb { alpha: 1.203_520_8, beta: 0.749_714_2, gamma: 0.656_712_2, delta: 2.783_408 };
-        for ((x, tx), expected) in [((6, 6), -2.18167), ((5, 6), -4.29485), ((0, 0), -1.16752)] {
+        for (x, tx, expected) in PUBLISHED {
             let ll = -model.cost(&[Record { x, tx, n: 6, weight: 1.0 }], 6).0;
-            assert!((ll - expected).abs() < 6e-6, "{x} {tx}: {ll}");
+            assert!((ll - expected).abs() < 1e-6, "{x} {tx}: {ll}");
         }
     }
+
+    /// Repeat purchases, the last of them, the log-likelihood; six opportunities each.
+    const PUBLISHED: [(usize, usize, f64); 22] = [
+        (6, 6, -2.181_670_188_24),
+        (5, 6, -4.294_850_349_29),
+        (4, 6, -5.384_733_343_60),
+        (3, 6, -5.809_158_816_01),
+        (2, 6, -5.651_729_645_25),
+        (1, 6, -4.883_701_646_95),
+        (5, 5, -3.716_821_274_37),
+        (4, 5, -5.095_582_273_43),
+        (3, 5, -5.615_768_841_08),
+        (2, 5, -5.506_368_933_46),
+        (1, 5, -4.767_238_219_04),
+        (4, 4, -3.848_296_251_38),
+        (3, 4, -5.059_361_478_28),
+        (2, 4, -5.195_621_910_19),
+        (1, 4, -4.570_709_319_73),
+        (3, 3, -3.527_452_578_39),
+        (2, 3, -4.516_202_729_62),
+        (1, 3, -4.224_659_694_53),
+        (2, 2, -3.011_999_247_84),
+        (1, 2, -3.588_178_809_28),
+        (1, 1, -2.288_828_474_51),
+        (0, 0, -1.167_516_223_67),
+    ];
 }
