@@ -6,7 +6,7 @@
 //! however the rows were split. Rows with NULL in an input are skipped and counted.
 
 use std::fmt::{self, Debug};
-use std::mem::size_of;
+use std::mem::{size_of, take};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray};
@@ -113,11 +113,6 @@ impl Customers {
         });
         self.folded = self.collected.len();
     }
-
-    fn rows(&mut self) -> Rows {
-        self.fold_in();
-        self.collected.iter().map(|(bits, weight)| (bits.map(from_bits), *weight)).collect()
-    }
 }
 
 const SIGN: u64 = 1 << 63;
@@ -179,8 +174,14 @@ impl Accumulator for Customers {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let rows = self.rows();
-        (self.search)(&rows, self.nulls)?.to_scalar()
+        self.fold_in();
+        // The customers change their form where they are and back again: the search needs the memory of a copy.
+        let customers = take(&mut self.collected).into_iter();
+        let rows: Rows = customers.map(|(bits, weight)| (bits.map(from_bits), weight)).collect();
+        let fitted = (self.search)(&rows, self.nulls);
+        self.collected =
+            rows.into_iter().map(|(numbers, weight)| (numbers.map(to_bits), weight)).collect();
+        fitted?.to_scalar()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
