@@ -61,7 +61,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         return printer.flush();
     }
     drop(printer);
-    Box::pin(serve::serve(engine, &settings.listen, serve::Greeting::Demo)).await
+    let stop = Interrupt::listen_for_stop()?;
+    Box::pin(serve::serve(engine, &settings.listen, serve::Greeting::Demo, stop)).await
 }
 
 /// Talk goes to standard error; a closed one is no reason to stop.

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM.
 //!
-//! [`Interrupt`] is for statements: it is listened to from the start of the program's work, so that a Ctrl-C between
-//! two statements is not lost, and a statement that is dropped is cancelled. [`stop_requested`] is for servers.
+//! An [`Interrupt`] is listened to from the start of the program's work, so that a signal between two statements, or
+//! between opening a warehouse and serving it, is not lost. A statement that is dropped is cancelled.
 //!
 //! Signals are received on a thread of their own. On the threads that run statements a signal would have to wait until
 //! one of them pauses, which a large join may not do for many seconds.
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::error::{CliError, Result};
 
-/// Listens for Ctrl-C.
+/// Listens for Ctrl-C, or for what stops a server.
 #[derive(Debug)]
 pub(crate) struct Interrupt {
     signals: mpsc::Receiver<()>,
@@ -28,7 +28,12 @@ impl Interrupt {
         Ok(Self { signals: receive(&[SignalKind::interrupt()])? })
     }
 
-    /// Waits for the next Ctrl-C, or returns at once when there was one since the last.
+    /// Starts to listen for SIGTERM as well: both stop a server.
+    pub(crate) fn listen_for_stop() -> Result<Self> {
+        Ok(Self { signals: receive(&[SignalKind::terminate(), SignalKind::interrupt()])? })
+    }
+
+    /// Waits for the next signal, or returns at once when there was one since the last.
     pub(crate) async fn requested(&mut self) {
         next(&mut self.signals).await;
     }
@@ -37,13 +42,6 @@ impl Interrupt {
     pub(crate) fn forget(&mut self) {
         while self.signals.try_recv().is_ok() {}
     }
-}
-
-/// Waits for SIGTERM or Ctrl-C.
-pub(crate) async fn stop_requested() -> Result<()> {
-    let mut signals = receive(&[SignalKind::terminate(), SignalKind::interrupt()])?;
-    next(&mut signals).await;
-    Ok(())
 }
 
 /// Waits for a signal; for ever, should the thread that receives them be gone.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use pareto_engine::Engine;
 
 use super::error::{CliError, Result};
-use super::interrupt::stop_requested;
+use super::interrupt::Interrupt;
 use super::settings::{Listen, Settings, Target};
 use crate::serve::{ServeError, ServeOptions, Server};
 
@@ -35,16 +35,22 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             "give it --warehouse",
         ));
     };
+    let mut stop = Interrupt::listen_for_stop()?;
     let opening = Engine::open(settings.resources.engine_options(url)?);
     let engine = tokio::select! {
-        stopped = stop_requested() => return stopped,
+        () = stop.requested() => return Ok(()),
         engine = opening => engine?,
     };
-    Box::pin(serve(engine, &settings.listen, Greeting::Addresses)).await
+    Box::pin(serve(engine, &settings.listen, Greeting::Addresses, stop)).await
 }
 
 /// Serves an open warehouse until SIGTERM or Ctrl-C.
-pub(crate) async fn serve(engine: Arc<Engine>, listen: &Listen, greeting: Greeting) -> Result<()> {
+pub(crate) async fn serve(
+    engine: Arc<Engine>,
+    listen: &Listen,
+    greeting: Greeting,
+    mut stop: Interrupt,
+) -> Result<()> {
     let options = ServeOptions {
         flight: resolve(&listen.flight, "flight").await?,
         http: match &listen.http {
@@ -76,12 +82,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, listen: &Listen, greeting: Greeti
                 .map_err(CliError::output)?;
         }
     }
-    let shutdown = async {
-        if let Err(error) = stop_requested().await {
-            tracing::error!("{error}");
-        }
-    };
-    Box::pin(server.run(shutdown)).await.map_err(|error| refused(&error))
+    Box::pin(server.run(stop.requested())).await.map_err(|error| refused(&error))
 }
 
 /// Looks an address up.
