@@ -27,8 +27,8 @@ pub use doctor::Check;
 pub use error::{CatalogError, CatalogErrorKind, Result};
 pub use model::{
     Catalog, Change, Column, Constraint, ConstraintKind, Entry, EntryKey, FileFormat, Grant,
-    GrantTarget, Name, PartitionTerm, Principal, PrincipalKind, Schema, Segment, SortTerm, Storage,
-    Table, Validation, View,
+    GrantTarget, Name, PartitionTerm, Principal, PrincipalKind, Right, Schema, Segment, SortTerm,
+    Storage, Table, Validation, View,
 };
 pub use scan::{HotColumns, NativeScan, ScanCache};
 pub use table_log::{

@@ -8,8 +8,10 @@
 
 mod catalog;
 mod constraint;
+mod grants;
 mod name;
 mod principal;
+mod right;
 mod segment;
 mod table;
 mod view;
@@ -18,6 +20,7 @@ pub use catalog::{Catalog, Change, Entry, EntryKey};
 pub use constraint::{Constraint, ConstraintKind, Validation};
 pub use name::{Name, Schema};
 pub use principal::{Grant, GrantTarget, Principal, PrincipalKind};
+pub use right::Right;
 pub use segment::Segment;
 pub use table::{Column, FileFormat, PartitionTerm, SortTerm, Storage, Table};
 pub use view::View;

@@ -77,7 +77,8 @@ impl Warehouse {
         })
     }
 
-    /// Changes the catalog by what `decide` says about the newest one. After a lost race `decide` is asked again.
+    /// Changes the catalog by what `decide` says about the newest one. After a lost race `decide` is asked again. Grants
+    /// go with what is dropped.
     ///
     /// # Errors
     /// What `decide` fails with; `Conflict` when other writers keep winning.
@@ -96,6 +97,7 @@ impl Warehouse {
                 return Ok(seen);
             }
             changes.extend(decided);
+            changes.extend(seen.grants_after(&changes));
             match self.metastore.commit(&loaded, &changes).await {
                 Err(error) if error.kind == CatalogErrorKind::Conflict => {
                     let pause = std::time::Duration::from_millis(u64::from(attempt.min(20)));

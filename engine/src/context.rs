@@ -8,6 +8,7 @@
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::relations::{Names, Relations};
+use crate::rights::{self, Behalf, Rights};
 use crate::session::Session;
 use crate::sql::tree::{Tree, Written};
 use crate::sql::{self, prepare};
@@ -19,7 +20,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
-use pareto_catalog::{Catalog, Name, Table, TableVersion};
+use pareto_catalog::{Catalog, Name, Right, Table, TableVersion};
 use std::sync::Arc;
 
 /// What a statement runs with.
@@ -28,7 +29,7 @@ pub(crate) struct StatementContext {
     pub(crate) engine: Arc<Engine>,
     /// The connection the statement came over.
     pub(crate) session: Arc<Session>,
-    /// Everything that exists, at the version the statement started with.
+    /// Everything that exists for the statement's user, at the version the statement started with.
     pub(crate) catalog: Arc<Catalog>,
     /// Functions, settings and names, ready to plan with.
     pub(crate) state: State,
@@ -48,15 +49,13 @@ impl StatementContext {
     pub(crate) fn new(session: Arc<Session>) -> BoxFuture<'static, Result<Self>> {
         Box::pin(async move {
             let engine = Arc::clone(session.engine());
-            let catalog = engine.warehouse().catalog().await?;
+            let whole = engine.warehouse().catalog().await?;
+            let rights = session.rights(&whole)?;
             let mut state = engine.base().copy();
             session.configure(&mut state)?;
-            let relations = Arc::new(Relations::new(
-                Arc::clone(&engine),
-                Arc::clone(&session),
-                Arc::clone(&catalog),
-                state.clone().into(),
-            ));
+            let template = state.clone().into();
+            let relations = Arc::new(Relations::new(Arc::clone(&session), whole, rights, template));
+            let catalog = Arc::clone(relations.catalog());
             state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
             state.mark_start_execution();
             Ok(Self { engine, session, catalog, state: state.into(), relations })
@@ -68,12 +67,27 @@ impl StatementContext {
         &self.relations
     }
 
-    /// The table at the version this statement sees.
+    /// What the statement's user may do.
+    pub(crate) fn rights(&self) -> &Rights {
+        self.relations.rights()
+    }
+
+    /// The table at the version this statement sees, for a use that needs this right.
     pub(crate) fn table_version<'a>(
         &'a self,
         name: &'a Name,
+        right: Right,
     ) -> BoxFuture<'a, Result<TableVersion>> {
-        Box::pin(async move { self.relations.latest(name).await })
+        Box::pin(async move {
+            let table = self.catalog.table(name)?;
+            self.rights().require(right, &table.name)?;
+            self.relations.latest(&table.name).await
+        })
+    }
+
+    /// Refuses to make or replace a table or view where that is not allowed, before any work is done for it.
+    pub(crate) fn require_make(&self, name: &Name) -> Result<()> {
+        Ok(self.rights().require_make(name, self.exists(name))?)
     }
 
     /// The full name of something written with one to three parts.
@@ -119,9 +133,13 @@ impl StatementContext {
         }
     }
 
-    /// Plans a parsed statement.
+    /// Plans a parsed statement, as far as its user's rights go.
     pub(crate) fn plan(&self, tree: Tree) -> BoxFuture<'_, Result<LogicalPlan>> {
-        Box::pin(async move { prepare::plan(tree, &self.relations, &self.state).await })
+        Box::pin(async move {
+            let plan = prepare::plan(tree, &self.relations, &self.state, Behalf::Caller).await?;
+            rights::plan::check(self, &plan)?;
+            Ok(plan)
+        })
     }
 
     /// Plans a query that we wrote ourselves.

@@ -24,7 +24,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::BoxFuture;
 use options::CopyOptions;
-use pareto_catalog::{FileFormat, Name, Operation, Removal, TableVersion};
+use pareto_catalog::{FileFormat, Name, Operation, Removal, Right, TableVersion};
 use source::Source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ pub(crate) struct CopyFrom {
 /// Loads files into a table. Returns the rows loaded.
 pub(crate) fn from<'a>(ctx: &'a StatementContext, copy: CopyFrom) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
-        let table = ctx.table_version(&copy.table).await?;
+        ctx.rights().require_files()?;
+        let table = ctx.table_version(&copy.table, Right::Insert).await?;
         let options = CopyOptions::parse(&copy.options)?;
         let source = Source::find(ctx, &copy.url, copy.format).await?;
         if let Some(rejects) = options.reject_table.clone() {

@@ -20,7 +20,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 use pareto_catalog::{
     AsOf, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan,
-    Operation, Removal, Table,
+    Operation, Removal, Right, Table,
 };
 use rewrite::Rewrite;
 use std::collections::HashSet;
@@ -50,16 +50,23 @@ pub(crate) fn execute<'a>(
             }
             WriteOp::Truncate => truncate(ctx, &name).await,
             WriteOp::Delete => {
-                rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::delete(target, dml))
-                    .await
+                rewrite_rows(ctx, &name, &dml.table_name, Right::Delete, |target| {
+                    Rewrite::delete(target, dml)
+                })
+                .await
             }
             WriteOp::Update => {
-                rewrite_rows(ctx, &name, &dml.table_name, |target| Rewrite::update(target, dml))
-                    .await
+                rewrite_rows(ctx, &name, &dml.table_name, Right::Update, |target| {
+                    Rewrite::update(target, dml)
+                })
+                .await
             }
             WriteOp::MergeInto(merge) => {
-                rewrite_rows(ctx, &name, &dml.table_name, |target| merge::plan(target, dml, merge))
-                    .await
+                // Which of the three rights its clauses need was asked when it was planned.
+                rewrite_rows(ctx, &name, &dml.table_name, Right::Select, |target| {
+                    merge::plan(target, dml, merge)
+                })
+                .await
             }
             other => Err(EngineError::invalid(format!("{other} cannot be written this way"))),
         }
@@ -81,7 +88,7 @@ fn insert<'a>(
     operation: Operation,
 ) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
-        let table = ctx.table_version(name).await?;
+        let table = ctx.table_version(name, Right::Insert).await?;
         let input = nullable_values(input)?;
         let written = table.write(physical(ctx, &input).await?, ctx.state.task_ctx()).await?;
         let rows = written.rows;
@@ -114,7 +121,7 @@ fn nullable_values(input: &LogicalPlan) -> Result<LogicalPlan> {
 
 fn truncate<'a>(ctx: &'a StatementContext, name: &'a Name) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
-        let table = ctx.table_version(name).await?;
+        let table = ctx.table_version(name, Right::Delete).await?;
         table.rewritable()?;
         let rows = table.row_count().unwrap_or(0);
         if !table.files().is_empty() {
@@ -131,9 +138,10 @@ async fn rewrite_rows(
     ctx: &StatementContext,
     name: &Name,
     reference: &TableReference,
+    right: Right,
     plan: impl Fn(&Target) -> Result<Rewrite>,
 ) -> Result<u64> {
-    let mut table = ctx.table_version(name).await?;
+    let mut table = ctx.table_version(name, right).await?;
     for attempt in 0..ATTEMPTS {
         let target = Target { reference: reference.clone(), scan: table.rewritable()? };
         match plan(&target)?.run(ctx, &table, &target).await {
@@ -222,6 +230,7 @@ pub(crate) fn create_table_as<'a>(
 ) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
         let warehouse = ctx.engine.warehouse();
+        ctx.require_make(&table.name)?;
         let existing = ctx.catalog.table(&table.name).ok().cloned();
         if existing.is_some() && !replace {
             return if if_not_exists { Ok(0) } else { Err(taken(&table.name).into()) };
@@ -234,20 +243,19 @@ pub(crate) fn create_table_as<'a>(
         let rows = written.rows;
         warehouse.create_table(&placed, Some(written)).await?;
         let name = placed.name.clone();
-        warehouse
-            .change(|catalog| {
-                catalog.schema(&name.schema)?;
-                if catalog.view(&name).is_ok() || (catalog.table(&name).is_ok() && !replace) {
-                    return Err(taken(&name));
-                }
-                let mut changes = Vec::new();
-                if let Ok(old) = catalog.table(&name) {
-                    changes.push(Change::Drop(EntryKey::Table(old.name.clone())));
-                }
-                changes.push(Change::Put(Entry::Table(placed.clone())));
-                Ok(changes)
-            })
-            .await?;
+        ctx.change(|catalog| {
+            catalog.schema(&name.schema)?;
+            if catalog.view(&name).is_ok() || (catalog.table(&name).is_ok() && !replace) {
+                return Err(taken(&name));
+            }
+            let mut changes = Vec::new();
+            if let Ok(old) = catalog.table(&name) {
+                changes.push(Change::Drop(EntryKey::Table(old.name.clone())));
+            }
+            changes.push(Change::Put(Entry::Table(placed.clone())));
+            Ok(changes)
+        })
+        .await?;
         if let Some(old) = existing {
             warehouse.remove_table_files(&old).await?;
         }

@@ -7,10 +7,13 @@
 //! Example: `Engine::open(EngineOptions { warehouse: "./pareto-warehouse".into(), ..Default::default() }).await?`.
 
 use crate::error::{EngineError, Result};
+use crate::login::{Admission, Identity};
 use crate::memory;
+use crate::password::Hashing;
 use crate::pool::QueryPool;
 use crate::progress::Progress;
 use crate::query_log::QueryLog;
+use crate::rights::visible::Visible;
 use crate::session::Session;
 use crate::state::{self, State};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -62,6 +65,9 @@ pub struct Engine {
     warehouse: Arc<Warehouse>,
     base: State,
     queries: Arc<QueryLog>,
+    hashing: Hashing,
+    admission: Admission,
+    visible: Visible,
     progress: Option<Arc<dyn Progress>>,
 }
 
@@ -90,6 +96,9 @@ impl Engine {
                 warehouse,
                 base: base.into(),
                 queries: Arc::new(QueryLog::default()),
+                hashing: Hashing::default(),
+                admission: Admission::default(),
+                visible: Visible::default(),
                 progress: options.progress,
             }))
         })
@@ -100,9 +109,9 @@ impl Engine {
         &self.warehouse
     }
 
-    /// A new connection with its own settings.
+    /// A new connection of the process that opened the warehouse, with its own settings. It may do everything.
     pub fn session(self: &Arc<Self>) -> Arc<Session> {
-        Session::new(Arc::clone(self))
+        self.session_of(Identity::Owner)
     }
 
     /// Checks a store (put-if-absent, clock, rights) and the catalog in it.
@@ -116,6 +125,21 @@ impl Engine {
 
     pub(crate) fn queries(&self) -> &Arc<QueryLog> {
         &self.queries
+    }
+
+    /// Where passwords are hashed.
+    pub(crate) fn hashing(&self) -> &Hashing {
+        &self.hashing
+    }
+
+    /// What callers were last admitted by.
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// What users see of the catalog.
+    pub(crate) fn visible(&self) -> &Visible {
+        &self.visible
     }
 
     /// Whoever watches long steps.

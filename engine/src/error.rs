@@ -17,6 +17,7 @@ mod translate;
 
 pub(crate) use pareto_catalog::nearest::nearest;
 
+use crate::sql::redact;
 use std::fmt;
 
 use sqlparser::tokenizer::Token;
@@ -35,7 +36,9 @@ pub enum ErrorKind {
     AlreadyExists,
     /// Another writer was first: retry.
     Conflict,
-    /// The rights do not suffice.
+    /// Who is asking is not known, or no longer: log in.
+    Unauthenticated,
+    /// The rights do not suffice: ask for them.
     Denied,
     /// Memory or disk ran out: ask for less, or give more.
     Exhausted,
@@ -120,21 +123,22 @@ impl EngineError {
         self
     }
 
-    /// Fills the excerpt from the SQL, and the position when the message quotes a name that the SQL contains.
+    /// Fills the excerpt from the SQL, without passwords, and the position when the message quotes a name that the SQL contains.
     #[must_use]
     pub fn locate(mut self, sql: &str) -> Self {
         if self.excerpt.is_some() {
             return self;
         }
+        let sql = redact(sql);
         if self.position.is_none()
             && matches!(
                 self.kind,
                 ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::AlreadyExists
             )
         {
-            self.position = quoted_names(&self.message).find_map(|name| find_name(sql, name));
+            self.position = quoted_names(&self.message).find_map(|name| find_name(&sql, name));
         }
-        self.excerpt = self.position.and_then(|position| excerpt(sql, position));
+        self.excerpt = self.position.and_then(|position| excerpt(&sql, position));
         if self.excerpt.is_none() {
             self.position = None;
         }

@@ -2,17 +2,19 @@
 //!
 //! A ring of bounded size in memory: what ran, how long, how many rows, how it ended. An entry is written when the
 //! statement starts and finished when its stream ends or is dropped; a statement whose caller goes away is
-//! `cancelled`. Nothing here is kept over a restart.
+//! `cancelled`. Passwords are not remembered, and nothing here is kept over a restart.
 //!
 //! Example: `SELECT sql, elapsed_ms FROM system.queries WHERE state = 'failed'`.
 
 use crate::error::{EngineError, ErrorKind};
 use crate::session::Outcome;
+use crate::sql::redact;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::{DataFusionError, Result as PlanResult};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use futures::Stream;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +52,7 @@ impl QueryState {
 pub(crate) struct QueryEntry {
     pub(crate) id: u64,
     pub(crate) session: Uuid,
+    pub(crate) user: String,
     pub(crate) sql: String,
     pub(crate) started_at_ms: i64,
     pub(crate) started: Instant,
@@ -73,7 +76,9 @@ struct Ring {
 
 impl QueryLog {
     /// Notes that a statement starts.
-    pub(crate) fn begin(self: &Arc<Self>, session: Uuid, sql: &str) -> Running {
+    pub(crate) fn begin(self: &Arc<Self>, session: Uuid, user: String, sql: &str) -> Running {
+        let sql = redact(sql);
+        let secret = matches!(sql, Cow::Owned(_));
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let id = ring.next;
         ring.next += 1;
@@ -83,6 +88,7 @@ impl QueryLog {
         ring.entries.push_back(QueryEntry {
             id,
             session,
+            user,
             sql: sql.chars().take(SQL_CHARS).collect(),
             started_at_ms: chrono::Utc::now().timestamp_millis(),
             started: Instant::now(),
@@ -91,7 +97,7 @@ impl QueryLog {
             state: QueryState::Running,
             error: None,
         });
-        Running { log: Arc::clone(self), id, rows: 0, ended: false }
+        Running { log: Arc::clone(self), id, rows: 0, ended: false, secret }
     }
 
     /// All that are remembered, oldest first.
@@ -117,6 +123,8 @@ pub(crate) struct Running {
     id: u64,
     rows: u64,
     ended: bool,
+    /// The text names a password, and an error may quote the text.
+    secret: bool,
 }
 
 impl Running {
@@ -146,7 +154,12 @@ impl Running {
         } else {
             QueryState::Failed
         };
-        self.log.end(self.id, self.rows, state, Some(error.message.clone()));
+        let message = if self.secret {
+            "not kept, because the statement names a password".to_owned()
+        } else {
+            error.message.clone()
+        };
+        self.log.end(self.id, self.rows, state, Some(message));
     }
 
     fn done(&mut self) {

@@ -18,6 +18,7 @@ pub(crate) use names::Names;
 use crate::context::full;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
+use crate::rights::{Behalf, Rights};
 use crate::session::Session;
 use crate::sql::{self, prepare};
 use crate::state::State;
@@ -26,9 +27,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::BoxFuture;
-use pareto_catalog::{AsOf, Catalog, Name, Segment, Storage, Table, TableVersion, View};
-use std::collections::HashMap;
-use std::sync::Arc;
+use pareto_catalog::{AsOf, Catalog, Name, Right, Segment, Storage, Table, TableVersion, View};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
 
 /// Views may stand on views this deep.
@@ -56,7 +57,7 @@ pub(crate) fn versioned(table: &str, at: &AsOf) -> String {
 }
 
 /// Takes the version off a relation name.
-fn unversioned(name: &str) -> (&str, AsOf) {
+pub(crate) fn unversioned(name: &str) -> (&str, AsOf) {
     if let Some((table, version)) = name.rsplit_once(VERSION_MARK)
         && let Ok(version) = version.parse()
     {
@@ -74,12 +75,20 @@ fn unversioned(name: &str) -> (&str, AsOf) {
 pub(crate) struct Relations {
     engine: Arc<Engine>,
     session: Arc<Session>,
+    /// What the statement's user sees.
     catalog: Arc<Catalog>,
+    /// What exists, for the views that stand on what the user does not see.
+    whole: Arc<Catalog>,
+    rights: Rights,
     /// The statement's functions and settings, without names.
     template: State,
+    /// The tables and views that the statement itself names.
+    read: std::sync::Mutex<BTreeSet<Name>>,
     opened: Mutex<HashMap<(Name, String), TableVersion>>,
     providers: Mutex<HashMap<(Name, String), Arc<dyn TableProvider>>>,
     files: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
+    /// Files that views read; the statement cannot name them.
+    files_of_views: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
 }
 
 impl std::fmt::Debug for Relations {
@@ -90,19 +99,24 @@ impl std::fmt::Debug for Relations {
 
 impl Relations {
     pub(crate) fn new(
-        engine: Arc<Engine>,
         session: Arc<Session>,
-        catalog: Arc<Catalog>,
+        whole: Arc<Catalog>,
+        rights: Rights,
         template: State,
     ) -> Self {
+        let engine = Arc::clone(session.engine());
         Self {
+            catalog: engine.visible().of(&whole, &rights),
             engine,
             session,
-            catalog,
+            whole,
+            rights,
             template,
+            read: std::sync::Mutex::default(),
             opened: Mutex::default(),
             providers: Mutex::default(),
             files: Mutex::default(),
+            files_of_views: Mutex::default(),
         }
     }
 
@@ -114,8 +128,36 @@ impl Relations {
         &self.session
     }
 
+    /// Everything that exists for the statement's user.
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// Everything that exists for whoever a name is looked up for.
+    pub(crate) fn catalog_of(&self, behalf: Behalf) -> &Arc<Catalog> {
+        match behalf {
+            Behalf::Caller => &self.catalog,
+            Behalf::Definer => &self.whole,
+        }
+    }
+
+    /// What the statement's user may do.
+    pub(crate) fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
+    /// Refuses tables and views that the statement named and its user may not read; `written` ones it only writes.
+    pub(crate) fn check_read(&self, written: &BTreeSet<Name>) -> Result<()> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for name in read.difference(written) {
+            self.rights.require(Right::Select, name)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the statement itself names a table or view.
+    fn note(&self, name: &Name) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
     }
 
     pub(crate) fn template(&self) -> &State {
@@ -123,8 +165,8 @@ impl Relations {
     }
 
     /// The segment of that name.
-    pub(crate) fn segment(&self, name: &str) -> Result<&Segment> {
-        Ok(self.catalog.segment(name)?)
+    pub(crate) fn segment(&self, name: &str, behalf: Behalf) -> Result<&Segment> {
+        Ok(self.catalog_of(behalf).segment(name)?)
     }
 
     /// The table at the version this statement sees.
@@ -164,13 +206,18 @@ impl Relations {
         &'a self,
         name: String,
         source: &'a FileSource,
+        behalf: Behalf,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            if self.files.lock().await.contains_key(&name) {
+            if behalf == Behalf::Caller && !self.session.has_uploaded(&source.urls) {
+                self.rights.require_files()?;
+            }
+            let files = self.files_of(behalf);
+            if files.lock().await.contains_key(&name) {
                 return Ok(());
             }
             let provider = files::provider(source, self.engine.warehouse(), &self.template).await?;
-            self.files.lock().await.insert(name, provider);
+            files.lock().await.insert(name, provider);
             Ok(())
         })
     }
@@ -181,8 +228,15 @@ impl Relations {
     }
 
     /// Files added under that name.
-    async fn files(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
-        self.files.lock().await.get(name).cloned()
+    async fn files(&self, name: &str, behalf: Behalf) -> Option<Arc<dyn TableProvider>> {
+        self.files_of(behalf).lock().await.get(name).cloned()
+    }
+
+    fn files_of(&self, behalf: Behalf) -> &Mutex<HashMap<String, Arc<dyn TableProvider>>> {
+        match behalf {
+            Behalf::Caller => &self.files,
+            Behalf::Definer => &self.files_of_views,
+        }
     }
 
     /// The scan of a table.
@@ -248,16 +302,25 @@ impl Relations {
                 state.register_catalog_list(Arc::new(Names::inside(Arc::clone(self), inner)));
                 state.into()
             };
-            let expand = async { prepare::plan(sql::parse_query(&view.sql)?, self, &state).await };
-            let plan = Box::pin(expand).await.map_err(|error| EngineError {
-                message: format!("view \"{}\" cannot be expanded: {}", view.name, error.message),
-                position: None,
-                ..error
-            })?;
+            let expand = async {
+                prepare::plan(sql::parse_query(&view.sql)?, self, &state, Behalf::Definer).await
+            };
+            let plan = Box::pin(expand).await.map_err(|error| self.broken(view, error))?;
             let table: Arc<dyn TableProvider> =
                 Arc::new(ViewTable::new(named(plan, view)?, Some(view.sql.clone())));
             Ok(table)
         })
+    }
+
+    /// Why a view cannot be read. What it stands on is named to those alone who see everything.
+    fn broken(&self, view: &View, error: EngineError) -> EngineError {
+        let message = format!("view \"{}\" cannot be expanded", view.name);
+        if !self.rights.everything() {
+            return EngineError::new(error.kind, message)
+                .with_hint("ask an administrator, who is told why");
+        }
+        let message = format!("{message}: {}", error.message);
+        EngineError { message, position: None, ..error }
     }
 }
 

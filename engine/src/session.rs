@@ -6,6 +6,7 @@
 //!
 //! Example: `session.execute("SET pareto.rewrite = off")` affects this session only.
 
+mod identity;
 mod prepared;
 
 pub use prepared::Prepared;
@@ -14,6 +15,8 @@ use crate::context::StatementContext;
 use crate::dml;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
+use crate::login::Identity;
+use crate::query_log::Running;
 use crate::settings::{self, ParetoOptions, SETTINGS};
 use crate::sql::{self, Parsed};
 use crate::state::DEFAULT_SCHEMA;
@@ -52,6 +55,7 @@ pub struct Session {
     me: Weak<Self>,
     id: Uuid,
     engine: Arc<Engine>,
+    identity: Identity,
     values: Mutex<Values>,
 }
 
@@ -59,7 +63,10 @@ pub struct Session {
 #[derive(Debug, Clone)]
 struct Values {
     schema: String,
-    user: String,
+    /// Whose rights an administrator has taken on.
+    acting_as: Option<String>,
+    /// Files that the server wrote for this session and that it may read.
+    uploads: BTreeSet<String>,
     settings: BTreeMap<&'static str, String>,
 }
 
@@ -70,16 +77,18 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    pub(crate) fn new(engine: Arc<Engine>) -> Arc<Self> {
+    pub(crate) fn new(engine: Arc<Engine>, identity: Identity) -> Arc<Self> {
         let values = Values {
             schema: DEFAULT_SCHEMA.to_owned(),
-            user: "pareto".to_owned(),
+            acting_as: None,
+            uploads: BTreeSet::new(),
             settings: BTreeMap::new(),
         };
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             id: Uuid::new_v4(),
             engine,
+            identity,
             values: Mutex::new(values),
         })
     }
@@ -92,7 +101,7 @@ impl Session {
     /// Runs exactly one statement.
     pub fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
-            let mut running = self.engine.queries().begin(self.id, sql);
+            let mut running = self.begin(sql);
             match Box::pin(self.run(sql)).await {
                 Ok(outcome) => Ok(running.follow(outcome, sql)),
                 Err(error) => {
@@ -102,6 +111,11 @@ impl Session {
                 }
             }
         })
+    }
+
+    /// Notes that a statement starts.
+    fn begin(&self, sql: &str) -> Running {
+        self.engine.queries().begin(self.id, self.user(), sql)
     }
 
     fn run<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Outcome>> {
@@ -216,7 +230,7 @@ impl Session {
         let values = self.values().clone();
         let options = state.config_mut().options_mut();
         options.catalog.default_schema = values.schema;
-        options.set("pareto.user", &values.user)?;
+        options.set("pareto.user", &self.user())?;
         for (key, value) in &values.settings {
             settings::find(key)?.apply(options, value)?;
         }

@@ -11,6 +11,7 @@ mod dialect;
 mod limits;
 pub(crate) mod prepare;
 pub(crate) mod reader;
+mod redact;
 pub(crate) mod statement;
 mod text;
 pub(crate) mod tree;
@@ -18,6 +19,7 @@ mod types;
 pub(crate) mod walk;
 
 pub(crate) use limits::NESTING_LIMIT;
+pub(crate) use redact::redact;
 pub(crate) use statement::Own;
 pub(crate) use text::{split, tokenize};
 pub(crate) use types::{a_sql_type, sql_type};

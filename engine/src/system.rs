@@ -1,8 +1,8 @@
 //! `system`: the warehouse described the way its operator needs it.
 //!
 //! Files and partitions come from the table logs, opened when the table is scanned; the rest from the catalog and from
-//! memory. `rollups` and `refreshes` have their final columns and no rows until materialized views exist. Rights are
-//! shown by `principals`; they are stored, and enforced by the server once it does.
+//! memory. `rollups` and `refreshes` have their final columns and no rows until materialized views exist. A user sees
+//! their own statements, rights and roles, and of tables what their rights reach; an administrator sees all.
 //!
 //! Example: `SELECT table_name, sum(size_bytes) FROM system.files GROUP BY table_name`.
 
@@ -44,6 +44,7 @@ pub(crate) fn schema(relations: &Arc<Relations>) -> Arc<dyn SchemaProvider> {
 const QUERIES: Shape = &[
     ("query_id", Kind::Int),
     ("session_id", Kind::Text),
+    ("user_name", Kind::Text),
     ("sql", Kind::Text),
     ("state", Kind::Text),
     ("started_at", Kind::Moment),
@@ -54,10 +55,14 @@ const QUERIES: Shape = &[
 
 fn queries(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     let mut answer = Answer::new(QUERIES);
-    for entry in relations.engine().queries().entries() {
+    let rights = relations.rights();
+    let shown = |user: &str| rights.everything() || rights.user() == Some(user);
+    let entries = relations.engine().queries().entries();
+    for entry in entries.into_iter().filter(|entry| shown(&entry.user)) {
         answer.push([
             int(entry.id),
             text(entry.session.to_string()),
+            text(entry.user),
             text(entry.sql),
             text(entry.state.name()),
             Cell::Moment(entry.started_at_ms),
@@ -147,10 +152,11 @@ fn principals(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
             let (on, name) = match &grant.on {
                 GrantTarget::Table(name) => ("table", name.to_string()),
                 GrantTarget::Schema(name) => ("schema", name.clone()),
+                GrantTarget::Segment(name) => ("segment", name.clone()),
             };
             answer.push(start.iter().cloned().chain([
                 Cell::Null,
-                text(grant.right.clone()),
+                text(grant.right.name()),
                 text(on),
                 text(name),
             ]));

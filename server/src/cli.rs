@@ -20,6 +20,7 @@ use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
+mod access;
 pub(crate) mod args;
 pub(crate) mod batch;
 pub(crate) mod config;

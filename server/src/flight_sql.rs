@@ -3,7 +3,7 @@
 //! ```text
 //!                 descriptor, ticket, body ──> command.rs ──┬─> statement.rs   SQL text, tickets
 //!                                                           ├─> prepared.rs    prepared statements, parameters
-//!  tonic ──> FlightSql ──> sessions.rs (who is calling)     ├─> metadata.rs    what exists, what the server can do
+//!  tonic ──> FlightSql ──> claim.rs, sessions.rs (who calls)├─> metadata.rs    what exists, what the server can do
 //!                                                           ├─> action.rs      cancel, renew, session options
 //!                 FlightData <── stream.rs <── wire.rs <────┴─> ingest.rs      rows in bulk
 //! ```
@@ -14,8 +14,10 @@
 //! and tickets, each on a bounded shelf.
 
 pub(crate) mod action;
+pub(crate) mod attempts;
 pub(crate) mod bulk_insert;
 pub(crate) mod cancel;
+pub(crate) mod claim;
 pub(crate) mod command;
 pub(crate) mod compute;
 pub(crate) mod connection;
@@ -32,6 +34,7 @@ pub(crate) mod stream;
 pub(crate) mod upload;
 pub(crate) mod wire;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -49,10 +52,11 @@ use pareto_engine::Engine;
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::claim::Claim;
 use self::command::{Fetch, Put, Query};
 use self::compute::Compute;
 use self::prepared::PreparedStatement;
-use self::sessions::{Caller, Sessions};
+use self::sessions::{Caller, Gate, Sessions};
 use self::statement::Ticketed;
 use self::upload::Upload;
 use crate::handle::Shelf;
@@ -85,14 +89,24 @@ pub(crate) struct Counters {
 }
 
 impl FlightSql {
-    pub(crate) fn new(engine: Arc<Engine>, compute: Compute) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, gate: Gate, compute: Compute) -> Self {
         Self {
-            sessions: Arc::new(Sessions::new(engine)),
+            sessions: Arc::new(Sessions::new(engine, gate)),
             prepared: Arc::new(Shelf::new("prepared statement", MAX_PREPARED, PREPARED_IDLE)),
             tickets: Arc::new(Shelf::new("ticket", MAX_TICKETS, TICKET_IDLE)),
             running: Arc::default(),
             compute,
         }
+    }
+
+    /// Who sends a request.
+    fn caller<T>(
+        &self,
+        request: &Request<T>,
+    ) -> impl Future<Output = Result<Caller, Status>> + Send + use<T> {
+        // The request itself may not be held while others wait.
+        let (claim, sessions) = (Claim::of(request), Arc::clone(&self.sessions));
+        async move { sessions.caller(claim?).await }
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -188,6 +202,15 @@ impl FlightSql {
     }
 }
 
+/// An answer that hands out a newer token, for those clients (ADBC) that take it.
+fn renewing<T>(answer: T, token: Option<String>) -> Response<T> {
+    let mut response = Response::new(answer);
+    if let Some(header) = token.and_then(|token| format!("Bearer {token}").parse().ok()) {
+        response.metadata_mut().insert("authorization", header);
+    }
+    response
+}
+
 type Stream<T> = BoxStream<'static, Result<T, Status>>;
 
 #[tonic::async_trait]
@@ -211,9 +234,10 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let (front, caller) = (self.clone(), self.caller(&request).await?);
+        let renewed = caller.renewed.clone();
         let work = async move { front.info(&caller, request.into_inner()).await };
-        self.compute.run(work).await.map(Response::new)
+        Ok(renewing(self.compute.run(work).await?, renewed))
     }
 
     /// Plans are made in one step, so every poll is answered as complete; the rows stream while they are computed.
@@ -221,7 +245,7 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let (front, caller) = (self.clone(), self.caller(&request).await?);
         let work = async move { front.info(&caller, request.into_inner()).await };
         let info = self.compute.run(work).await?;
         let mut poll = PollInfo::new().with_info(info);
@@ -233,7 +257,7 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
-        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let (front, caller) = (self.clone(), self.caller(&request).await?);
         let work = async move { front.schema(&caller, &request.into_inner()).await };
         self.compute.run(work).await.map(Response::new)
     }
@@ -242,16 +266,17 @@ impl FlightService for FlightSql {
         &self,
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
-        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let (front, caller) = (self.clone(), self.caller(&request).await?);
+        let renewed = caller.renewed.clone();
         let work = async move { front.fetch(&caller, &request.into_inner()).await };
-        self.compute.run(work).await.map(Response::new)
+        Ok(renewing(self.compute.run(work).await?, renewed))
     }
 
     async fn do_put(
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let (front, caller) = (self.clone(), self.sessions.caller(&request)?);
+        let (front, caller) = (self.clone(), self.caller(&request).await?);
         let work = async move { front.put(&caller, request.into_inner()).await };
         let app_metadata = self.compute.run(work).await?;
         Ok(Response::new(streams::iter([Ok(PutResult { app_metadata })]).boxed()))
@@ -261,7 +286,7 @@ impl FlightService for FlightSql {
         &self,
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
-        let caller = self.sessions.caller(&request)?;
+        let caller = self.caller(&request).await?;
         let answer = action::run(self, &caller, request.into_inner()).await?;
         let results = answer.body.map(|body| Ok(arrow_flight::Result { body }));
         let mut response = Response::new(streams::iter(results).boxed());
@@ -277,15 +302,17 @@ impl FlightService for FlightSql {
 
     async fn list_actions(
         &self,
-        _request: Request<Empty>,
+        request: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
+        self.caller(&request).await?;
         Ok(Response::new(streams::iter(action::list().into_iter().map(Ok)).boxed()))
     }
 
     async fn list_flights(
         &self,
-        _request: Request<Criteria>,
+        request: Request<Criteria>,
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
+        self.caller(&request).await?;
         // There are no flights without a query. Tools that list before they ask get an empty list, not an error.
         Ok(Response::new(streams::empty().boxed()))
     }

@@ -55,6 +55,16 @@ impl Handle {
         bytes.into()
     }
 
+    /// The bytes alone, for what has a layout of its own.
+    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// Reads [`Self::as_bytes`] back.
+    pub(crate) const fn from_uuid(id: Uuid) -> Self {
+        Self(id)
+    }
+
     /// The handle as text, for headers and cookies.
     pub(crate) fn to_text(self) -> String {
         self.0.simple().to_string()
@@ -101,6 +111,13 @@ impl<T: Clone> Shelf<T> {
 
     /// Keeps a thing and says how to ask for it again.
     pub(crate) fn put(&self, thing: T) -> Result<Handle, Status> {
+        let handle = Handle::random();
+        self.put_at(handle, thing)?;
+        Ok(handle)
+    }
+
+    /// Keeps a thing under a handle that somebody holds already.
+    pub(crate) fn put_at(&self, handle: Handle, thing: T) -> Result<(), Status> {
         let now = Instant::now();
         let mut things = self.lock();
         if things.len() >= self.capacity {
@@ -112,9 +129,8 @@ impl<T: Clone> Shelf<T> {
                 self.capacity, self.noun
             )));
         }
-        let handle = Handle::random();
         things.insert(handle, Shelved { thing, expires: now + self.idle });
-        Ok(handle)
+        Ok(())
     }
 
     /// The thing behind a handle. Asking for it keeps it alive.
@@ -149,7 +165,8 @@ impl<T: Clone> Shelf<T> {
         self.idle
     }
 
-    fn gone(&self) -> Status {
+    /// How a handle is refused that points to nothing, or to nothing of the caller's.
+    pub(crate) fn gone(&self) -> Status {
         Status::not_found(format!(
             "error: this {} is unknown, was closed, or expired after {} s without use\n  hint: ask for a new one",
             self.noun,

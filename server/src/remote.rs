@@ -9,8 +9,10 @@
 //!
 //! It answers with the engine's own types, so that the command line prints a remote result exactly as a local one. An
 //! error reads as the server wrote it, with position, excerpt and hint. The settings of `SET` live as long as the
-//! connection.
+//! connection. A name and a password are sent once, for a token; without TLS they travel in clear.
 
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,14 +21,20 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
-use arrow_flight::{FlightDescriptor, FlightInfo};
+use arrow_flight::{FlightDescriptor, FlightInfo, HandshakeRequest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::TryStreamExt;
+use futures::{TryStreamExt, stream};
 use pareto_engine::{EngineError, ErrorKind, Outcome};
 use prost::Message;
-use tonic::Status;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use serde::Deserialize;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Request, Status};
 
 use crate::status;
 
@@ -36,16 +44,67 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STREAM_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
 
+/// What a client tells a server, and what it believes one by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// Who connects.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
+    /// A token, instead of a name and a password.
+    pub token: Option<Secret>,
+    /// The CA that the server's certificate must be of, as PEM; the system's when not given.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate and its key, for a server that asks for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// Text that shows itself to nobody.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Puts the token on every call.
+#[derive(Clone)]
+struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bearer").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
 /// A connection to a server.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    client: FlightServiceClient<Channel>,
+    client: FlightServiceClient<InterceptedService<Channel, Bearer>>,
 }
 
 impl Remote {
-    /// Connects to `grpc://host:port`, or `grpc+tls://host:port` with the system's certificates.
-    pub async fn connect(url: &str) -> Result<Self, EngineError> {
-        let endpoint = endpoint(url)?;
+    /// Connects to `grpc://host:port`, or `grpc+tls://host:port`, and logs in when there is somebody to log in.
+    pub async fn connect(url: &str, credentials: &Credentials) -> Result<Self, EngineError> {
+        let endpoint = endpoint(url, credentials)?;
         let channel = endpoint.connect().await.map_err(|source| {
             EngineError::new(
                 ErrorKind::Unavailable,
@@ -53,8 +112,9 @@ impl Remote {
             )
             .with_hint("is `pareto serve` running there?")
         })?;
-        let client = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
-        Ok(Self { client })
+        let bearer = Bearer(log_in(channel.clone(), credentials).await?);
+        let client = FlightServiceClient::with_interceptor(channel, bearer);
+        Ok(Self { client: client.max_decoding_message_size(usize::MAX) })
     }
 
     /// Runs one statement.
@@ -83,7 +143,49 @@ impl Remote {
     }
 }
 
-fn endpoint(url: &str) -> Result<Endpoint, EngineError> {
+/// The header that says who we are: the token given, or the one that the server gives for name and password.
+async fn log_in(
+    channel: Channel,
+    credentials: &Credentials,
+) -> Result<Option<MetadataValue<Ascii>>, EngineError> {
+    let header = |text: String| {
+        let mut value: MetadataValue<Ascii> = text
+            .parse()
+            .map_err(|_| EngineError::invalid("the token holds characters that cannot be sent"))?;
+        value.set_sensitive(true);
+        Ok::<_, EngineError>(value)
+    };
+    if let Some(Secret(token)) = &credentials.token {
+        return header(format!("Bearer {}", token.trim())).map(Some);
+    }
+    let Some(user) = &credentials.user else { return Ok(None) };
+    let password = credentials.password.as_ref().map_or("", |Secret(password)| password);
+    let basic = STANDARD.encode(format!("{user}:{password}"));
+    let mut request = Request::new(stream::iter([HandshakeRequest::default()]));
+    request.metadata_mut().insert("authorization", header(format!("Basic {basic}"))?);
+    let answer = FlightServiceClient::new(channel).handshake(request).await.map_err(from_status)?;
+    let token = answer.metadata().get("authorization").cloned();
+    token.map(Some).ok_or_else(|| EngineError::internal("the server answered without a token"))
+}
+
+/// How the server is believed, and how we are.
+fn tls_config(credentials: &Credentials) -> Result<ClientTlsConfig, EngineError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| {
+            EngineError::invalid(format!("cannot read {}: {error}", path.display()))
+        })
+    };
+    let config = match &credentials.ca {
+        Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
+        None => ClientTlsConfig::new().with_native_roots(),
+    };
+    match &credentials.identity {
+        Some((cert, key)) => Ok(config.identity(Identity::from_pem(read(cert)?, read(key)?))),
+        None => Ok(config),
+    }
+}
+
+fn endpoint(url: &str, credentials: &Credentials) -> Result<Endpoint, EngineError> {
     let wrong = || {
         EngineError::invalid(format!("\"{url}\" is not the address of a server"))
             .with_hint("write grpc://HOST:PORT or grpc+tls://HOST:PORT")
@@ -100,7 +202,7 @@ fn endpoint(url: &str) -> Result<Endpoint, EngineError> {
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
     if tls {
-        endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(|source| {
+        endpoint.tls_config(tls_config(credentials)?).map_err(|source| {
             EngineError::invalid(format!("TLS for {url} cannot be set up: {}", root_cause(&source)))
         })
     } else {
@@ -153,11 +255,20 @@ mod tests {
     fn addresses() {
         for url in ["grpc://localhost:31337", "grpc+tls://db.example.com:443", "http://127.0.0.1:1"]
         {
-            assert!(endpoint(url).is_ok(), "{url}");
+            assert!(endpoint(url, &Credentials::default()).is_ok(), "{url}");
         }
         for url in ["", "localhost:31337", "ftp://localhost", "grpc://", "grpc://a b:1"] {
-            assert_eq!(endpoint(url).unwrap_err().kind, ErrorKind::Invalid, "{url}");
+            let refused = endpoint(url, &Credentials::default()).unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::Invalid, "{url}");
         }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let secret = |text: &str| Some(Secret::from(text.to_owned()));
+        let (password, token) = (secret("horse"), secret("p1.x"));
+        let shown = format!("{:?}", Credentials { password, token, ..Credentials::default() });
+        assert!(!shown.contains("horse") && !shown.contains("p1.x"), "{shown}");
     }
 
     #[test]

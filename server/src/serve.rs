@@ -13,19 +13,24 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use pareto_engine::Engine;
+use pareto_engine::{Engine, EngineError};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
 use crate::flight_sql::compute::Compute;
+use crate::flight_sql::sessions::Gate;
 use crate::flight_sql::{FlightSql, connection};
 use crate::http;
+use crate::jwt::Issuer;
+use crate::security::Security;
+use crate::tls::Tls;
 
 /// The largest message a client may send: a batch of an upload, or a very long statement.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
@@ -41,13 +46,15 @@ const WIRE_THREADS: usize = 2;
 /// How long running calls may take after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Where to listen. Port 0 takes any free port.
-#[derive(Clone, Copy, Debug)]
+/// Where to listen, and to whom. Port 0 takes any free port.
+#[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// Where Flight SQL clients connect.
     pub flight: SocketAddr,
     /// Where `/health` and `/metrics` are, if anywhere.
     pub http: Option<SocketAddr>,
+    /// Who may connect.
+    pub security: Security,
 }
 
 /// Why the server could not start or had to stop.
@@ -65,6 +72,43 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Others would get in, or listen in.
+    #[error(
+        "error: {address} can be reached by others, and the server has no {lacks}\n  hint: give --tls-cert and --tls-key and make a user (CREATE USER), or serve as it is with --insecure"
+    )]
+    Insecure {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What is missing, and what would follow.
+        lacks: &'static str,
+    },
+    /// The certificates cannot be used.
+    #[error(
+        "error: TLS cannot be set up: {reason}\n  hint: --tls-cert and --tls-key name files in PEM form"
+    )]
+    Tls {
+        /// Why.
+        reason: String,
+    },
+    /// The key for tokens cannot be used.
+    #[error("error: the key for tokens cannot be read from {}: {reason}\n  hint: openssl rand -out FILE 32 makes one", .path.display())]
+    TokenKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The trusted issuer's keys cannot be used.
+    #[error(
+        "error: {reason}\n  hint: --jwt-keys names a JWKS document, a file or an https address"
+    )]
+    Issuer {
+        /// Why.
+        reason: String,
+    },
+    /// The warehouse's users could not be looked up.
+    #[error("{0}")]
+    Catalog(#[from] EngineError),
     /// The transport failed while serving.
     #[error("error: the {front} server stopped: {reason}")]
     Stopped {
@@ -79,16 +123,22 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     engine: Arc<Engine>,
+    gate: Gate,
+    tls: Option<Arc<Tls>>,
     flight: (StdListener, SocketAddr),
     http: Option<(StdListener, SocketAddr)>,
 }
 
 impl Server {
-    /// Takes the addresses. Clients that connect from now on wait until [`Self::run`].
+    /// Takes the addresses, if what is known about callers suffices for them. Clients that connect from now on wait until [`Self::run`].
     pub async fn bind(engine: Arc<Engine>, options: ServeOptions) -> Result<Self, ServeError> {
-        let flight = listen(options.flight, "flight")?;
-        let http = options.http.map(|address| listen(address, "http")).transpose()?;
-        Ok(Self { engine, flight, http })
+        let ServeOptions { flight, http, security } = options;
+        security.check(flight, engine.has_users().await?)?;
+        let gate = gate(&security, flight).await?;
+        let tls = security.tls.map(Tls::load).transpose()?.map(Arc::new);
+        let flight = listen(flight, "flight")?;
+        let http = http.map(|address| listen(address, "http")).transpose()?;
+        Ok(Self { engine, gate, tls, flight, http })
     }
 
     /// Where Flight SQL listens.
@@ -103,10 +153,10 @@ impl Server {
 
     /// Serves until `shutdown` is ready and the running calls have ended, or [`DRAIN`] later.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let front = FlightSql::new(self.engine, Compute::here());
+        let front = FlightSql::new(self.engine, self.gate, Compute::here());
         let wire = Wire::start()?;
         let stop = watch::Sender::new(false);
-        let flight = run_flight(front.clone(), self.flight.0, stopped(&stop));
+        let flight = run_flight(front.clone(), self.flight.0, self.tls, stopped(&stop));
         let http = run_http(front, self.http.map(|(listener, _)| listener), stopped(&stop));
         let fronts = wire.spawn(async move { tokio::try_join!(flight, http).map(|_| ()) });
         let deadline = async {
@@ -130,7 +180,7 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    Server::bind(engine, options).await?.run(shutdown).await
+    Box::pin(Server::bind(engine, options)).await?.run(shutdown).await
 }
 
 /// The threads that serve the wire.
@@ -165,6 +215,18 @@ impl Drop for Wire {
     }
 }
 
+/// What decides who gets in at this address.
+async fn gate(security: &Security, address: SocketAddr) -> Result<Gate, ServeError> {
+    let issuer = match &security.issuer {
+        Some(options) => {
+            let opened = Box::pin(Issuer::open(options.clone())).await;
+            Some(opened.map_err(|reason| ServeError::Issuer { reason })?)
+        }
+        None => None,
+    };
+    Ok(Gate { signer: security.signer()?, issuer, open: security.is_open(address) })
+}
+
 fn failed(front: &'static str, source: impl std::fmt::Display) -> ServeError {
     ServeError::Stopped { front, reason: source.to_string() }
 }
@@ -192,6 +254,7 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'sta
 async fn run_flight(
     front: FlightSql,
     listener: StdListener,
+    tls: Option<Arc<Tls>>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let listener =
@@ -199,16 +262,25 @@ async fn run_flight(
     let service = FlightServiceServer::new(front)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
-    tonic::transport::Server::builder()
+    let watched = tls.clone();
+    let watch = async move {
+        match watched {
+            Some(tls) => tls.watch().await,
+            None => std::future::pending().await,
+        }
+    };
+    let serving = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE / 2))
         .add_service(service)
-        .serve_with_incoming_shutdown(connection::accept(listener), shutdown)
-        .await
-        .map_err(|source| failed("Flight SQL", source))
+        .serve_with_incoming_shutdown(connection::accept(listener, tls), shutdown);
+    tokio::select! {
+        served = serving => served.map_err(|source| failed("Flight SQL", source)),
+        () = watch => Ok(()),
+    }
 }
 
 async fn run_http(

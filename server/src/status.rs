@@ -25,6 +25,7 @@ pub(crate) const fn code(kind: ErrorKind) -> Code {
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::AlreadyExists => Code::AlreadyExists,
         ErrorKind::Conflict => Code::Aborted,
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
         ErrorKind::Denied => Code::PermissionDenied,
         ErrorKind::Exhausted => Code::ResourceExhausted,
         ErrorKind::Unavailable => Code::Unavailable,
@@ -43,7 +44,8 @@ pub(crate) const fn kind(code: Code) -> ErrorKind {
         Code::NotFound => ErrorKind::NotFound,
         Code::AlreadyExists => ErrorKind::AlreadyExists,
         Code::Aborted => ErrorKind::Conflict,
-        Code::PermissionDenied | Code::Unauthenticated => ErrorKind::Denied,
+        Code::Unauthenticated => ErrorKind::Unauthenticated,
+        Code::PermissionDenied => ErrorKind::Denied,
         Code::ResourceExhausted => ErrorKind::Exhausted,
         Code::Unavailable | Code::DeadlineExceeded => ErrorKind::Unavailable,
         Code::Cancelled => ErrorKind::Cancelled,
@@ -112,11 +114,12 @@ fn shorten(mut text: String) -> String {
 mod tests {
     use super::*;
 
-    const KINDS: [ErrorKind; 9] = [
+    const KINDS: [ErrorKind; 10] = [
         ErrorKind::Invalid,
         ErrorKind::NotFound,
         ErrorKind::AlreadyExists,
         ErrorKind::Conflict,
+        ErrorKind::Unauthenticated,
         ErrorKind::Denied,
         ErrorKind::Exhausted,
         ErrorKind::Unavailable,

@@ -98,6 +98,11 @@ impl Catalog {
         self.entries.values()
     }
 
+    /// The entry of exactly that key.
+    pub fn entry(&self, key: &EntryKey) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
     /// All schemas, by name.
     pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
         self.entries

@@ -1,10 +1,14 @@
-//! Users and roles, and what they may do. Only kept here: the engine checks rights, the server checks passwords.
+//! Users and roles, and what they may do. Only kept here: the engine checks rights, the server asks who connects.
+//!
+//! A user's stamp changes whenever what was proved at a login may no longer hold: when the user is made and when the
+//! password changes. A login that carries another stamp is over.
 //!
 //! Example: `GRANT SELECT ON SCHEMA retail TO analyst` adds a [`Grant`] to the role `analyst`.
 
-use super::Name;
+use super::{Name, Right};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// A user logs in; a role is granted to users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +28,15 @@ pub enum GrantTarget {
     Table(Name),
     /// Everything in a schema.
     Schema(String),
+    /// One segment: its members.
+    Segment(String),
 }
 
 /// One right on one target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Grant {
-    /// `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `CREATE` or `ALL`.
-    pub right: String,
+    /// What is allowed.
+    pub right: Right,
     /// What it applies to.
     pub on: GrantTarget,
 }
@@ -45,10 +51,27 @@ pub struct Principal {
     /// The password's hash in PHC form, never the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<String>,
+    /// Changes with every password; a login under another stamp is over.
+    #[serde(default)]
+    pub stamp: Uuid,
     /// Roles granted to it.
     #[serde(default)]
     pub roles: BTreeSet<String>,
     /// Rights granted to it directly.
     #[serde(default)]
     pub grants: BTreeSet<Grant>,
+}
+
+impl Principal {
+    /// One that may do nothing yet.
+    pub fn new(name: impl Into<String>, kind: PrincipalKind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            password_hash: None,
+            stamp: Uuid::new_v4(),
+            roles: BTreeSet::new(),
+            grants: BTreeSet::new(),
+        }
+    }
 }

@@ -24,7 +24,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::future::BoxFuture;
 use lines::Lines;
-use pareto_catalog::{FileFormat, Name, Operation, Removal, TableVersion};
+use pareto_catalog::{FileFormat, Name, Operation, Removal, Right, TableVersion};
 use rows::{Misfit, Reader};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -276,6 +276,8 @@ fn keep<'a>(
                 full(&name)
             );
             Box::pin(ctx.session.execute(&sql)).await?;
+        } else {
+            ctx.rights().require(Right::Insert, &ctx.catalog.table(&name)?.name)?;
         }
         if rejected.is_empty() {
             return Ok(());

@@ -41,6 +41,7 @@ pub(crate) struct CopyTo {
 /// Writes the files. Returns the rows written.
 pub(crate) fn to<'a>(ctx: &'a StatementContext, copy: CopyTo) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
+        ctx.rights().require_files()?;
         let options = CopyOptions::parse(&copy.options)?;
         if copy.url.contains("://") {
             ctx.engine.warehouse().store_for(&copy.url, ctx.state.runtime_env())?;

@@ -15,7 +15,7 @@ use crate::{information_schema, system};
 use arrow::datatypes::DataType;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use pareto_catalog::{Column, Name, Storage};
+use pareto_catalog::{Column, Name, Right, Storage};
 
 pub(super) const SCHEMATA: Shape = &[
     ("catalog_name", Kind::Text),
@@ -176,13 +176,18 @@ pub(super) fn views(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     let mut answer = Answer::new(VIEWS);
     for view in relations.catalog().views() {
         let name = &view.name;
+        // What a view stands on concerns those who may change it.
+        let definition = match relations.rights().may(Right::Create, name) {
+            true => text(view.sql.clone()),
+            false => Cell::Null,
+        };
         let (schema, name) = (name.schema.clone(), name.name.clone());
         answer.push([
             text(CATALOG),
             text(schema),
             text(name),
-            text(view.sql.clone()),
-            text(view.sql.clone()),
+            definition.clone(),
+            definition,
             text("NONE"),
             text("NO"),
         ]);

@@ -7,13 +7,14 @@
 use super::{Relations, unversioned};
 use crate::context::StatementContext;
 use crate::error::{EngineError, nearest};
+use crate::rights::Behalf;
 use crate::state::CATALOG;
 use crate::{information_schema, system};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result as PlanResult};
 use datafusion::logical_expr::TableType;
-use pareto_catalog::{CatalogError, CatalogErrorKind, Name};
+use pareto_catalog::{Catalog, CatalogError, CatalogErrorKind, Name};
 use std::sync::Arc;
 
 /// The root: one catalog. `path` names the views being expanded.
@@ -27,6 +28,16 @@ impl Names {
     /// The names a statement sees.
     pub(crate) fn new(relations: Arc<Relations>) -> Self {
         Self::inside(relations, Vec::new())
+    }
+
+    /// Whose rights count here.
+    fn behalf(&self) -> Behalf {
+        if self.path.is_empty() { Behalf::Caller } else { Behalf::Definer }
+    }
+
+    /// What exists here.
+    fn catalog(&self) -> &Arc<Catalog> {
+        self.relations.catalog_of(self.behalf())
     }
 
     /// The names the innermost of these views sees.
@@ -65,7 +76,7 @@ struct OneCatalog {
 
 impl CatalogProvider for OneCatalog {
     fn schema_names(&self) -> Vec<String> {
-        let kept = self.names.relations.catalog.schemas().map(|schema| schema.name.clone());
+        let kept = self.names.catalog().schemas().map(|schema| schema.name.clone());
         kept.chain([information_schema::NAME.to_owned(), system::NAME.to_owned()]).collect()
     }
 
@@ -80,7 +91,7 @@ impl CatalogProvider for OneCatalog {
         if name.eq_ignore_ascii_case(system::NAME) {
             return Some(system::schema(relations));
         }
-        match relations.catalog.schema(name) {
+        match self.names.catalog().schema(name) {
             Ok(schema) => {
                 Some(Arc::new(OneSchema { names: self.names.clone(), name: schema.name.clone() }))
             }
@@ -117,17 +128,24 @@ struct OneSchema {
 impl OneSchema {
     async fn find(&self, written: &str) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
         let relations = &self.names.relations;
-        if let Some(files) = relations.files(written).await {
+        let catalog = self.names.catalog();
+        if let Some(files) = relations.files(written, self.names.behalf()).await {
             return Ok(Some(files));
         }
         let (table, at) = unversioned(written);
         let name = Name::new(self.name.clone(), table);
-        let missing = match relations.catalog.table(&name) {
-            Ok(table) => return relations.table(table, at).await.map(Some),
+        let missing = match catalog.table(&name) {
+            Ok(table) => {
+                self.note(&table.name);
+                return relations.table(table, at).await.map(Some);
+            }
             Err(error) => error,
         };
-        match relations.catalog.view(&name) {
-            Ok(view) => return relations.view(view, &self.names.path).await.map(Some),
+        match catalog.view(&name) {
+            Ok(view) => {
+                self.note(&view.name);
+                return relations.view(view, &self.names.path).await.map(Some);
+            }
             Err(error) if error.kind == CatalogErrorKind::Invalid => return Err(error.into()),
             Err(_) => {}
         }
@@ -138,12 +156,19 @@ impl OneSchema {
         Err(self.explain(&name, missing))
     }
 
+    /// What a statement names is checked against its user's rights; what a view names was when the view was made.
+    fn note(&self, name: &Name) {
+        if self.names.behalf() == Behalf::Caller {
+            self.names.relations.note(name);
+        }
+    }
+
     /// Why a relation was not found: the nearest table or view here, or the same name in another schema.
     fn explain(&self, name: &Name, missing: CatalogError) -> EngineError {
         if missing.kind != CatalogErrorKind::NotFound {
             return missing.into();
         }
-        let catalog = &self.names.relations.catalog;
+        let catalog = self.names.catalog();
         let error = EngineError::not_found(format!(
             "table \"{}\" does not exist",
             crate::context::short(name).replace('"', "")
@@ -169,7 +194,7 @@ impl OneSchema {
 #[async_trait]
 impl SchemaProvider for OneSchema {
     fn table_names(&self) -> Vec<String> {
-        let catalog = &self.names.relations.catalog;
+        let catalog = self.names.catalog();
         let tables =
             catalog.tables().map(|table| &table.name).chain(catalog.views().map(|view| &view.name));
         tables.filter(|name| name.schema == self.name).map(|name| name.name.clone()).collect()
@@ -183,7 +208,7 @@ impl SchemaProvider for OneSchema {
     }
 
     async fn table_type(&self, name: &str) -> PlanResult<Option<TableType>> {
-        let catalog = &self.names.relations.catalog;
+        let catalog = self.names.catalog();
         let name = Name::new(self.name.clone(), name);
         Ok(match (catalog.table(&name), catalog.view(&name)) {
             (Ok(_), _) => Some(TableType::Base),
@@ -194,7 +219,7 @@ impl SchemaProvider for OneSchema {
 
     fn table_exist(&self, name: &str) -> bool {
         let name = Name::new(self.name.clone(), unversioned(name).0);
-        let catalog = &self.names.relations.catalog;
+        let catalog = self.names.catalog();
         catalog.table(&name).is_ok() || catalog.view(&name).is_ok()
     }
 }

@@ -77,7 +77,7 @@ impl Prepared {
 
     /// Runs it with the one row of `parameters`.
     pub async fn execute(&self, parameters: Option<RecordBatch>) -> Result<Outcome> {
-        let mut running = self.session.engine().queries().begin(self.session.id(), &self.sql);
+        let mut running = self.session.begin(&self.sql);
         match Box::pin(self.run(parameters)).await {
             Ok(outcome) => Ok(running.follow(outcome, &self.sql)),
             Err(error) => {

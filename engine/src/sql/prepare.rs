@@ -26,6 +26,7 @@ use crate::context::full;
 use crate::error::{EngineError, Result};
 use crate::functions::in_segment::InSegment;
 use crate::relations::{Relations, versioned};
+use crate::rights::Behalf;
 use crate::sql::reader::normalize;
 use crate::sql::tree::Tree;
 use crate::sql::walk;
@@ -47,18 +48,20 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Prepares a statement and plans it.
+/// Prepares a statement and plans it with the names that `state` has. Whoever it is done on behalf of, rights to read and
+/// write tables are checked by the caller.
 pub(crate) fn plan<'a>(
     mut tree: Tree,
     relations: &'a Relations,
     state: &'a State,
+    behalf: Behalf,
 ) -> BoxFuture<'a, Result<LogicalPlan>> {
     Box::pin(async move {
-        let Found { files, segments, maps } = rewritten(&mut tree, relations)?;
+        let Found { files, segments, maps } = rewritten(&mut tree, relations, behalf)?;
         for (name, source) in files {
-            relations.add_files(name, &source).await?;
+            relations.add_files(name, &source, behalf).await?;
         }
-        if let Some(mut maps) = maps.read(relations, state).await? {
+        if let Some(mut maps) = maps.read(relations, state, behalf).await? {
             visit(tree.statement_mut()?, &mut maps)?;
         }
         let references = state.resolve_table_references(tree.statement()?)?;
@@ -86,10 +89,10 @@ fn knowing(segments: BTreeMap<String, String>, state: &State) -> BoxFuture<'_, R
 }
 
 /// Rewrites what needs no waiting; returns what does.
-fn rewritten(tree: &mut Tree, relations: &Relations) -> Result<Found> {
+fn rewritten(tree: &mut Tree, relations: &Relations, behalf: Behalf) -> Result<Found> {
     // Named arguments and left-out ones become positions, as the planner wants them.
     pareto_udfs::normalize_statement(tree.statement_mut()?)?;
-    let mut rewrite = Rewrite { relations, found: Found::default() };
+    let mut rewrite = Rewrite { relations, behalf, found: Found::default() };
     visit(tree.statement_mut()?, &mut rewrite)?;
     Ok(rewrite.found)
 }
@@ -128,6 +131,7 @@ fn visit(statement: &mut SqlStatement, visitor: &mut walk::Visitor<'_>) -> Resul
 
 struct Rewrite<'a> {
     relations: &'a Relations,
+    behalf: Behalf,
     found: Found,
 }
 
@@ -197,8 +201,8 @@ impl Rewrite<'_> {
             )
             .with_hint("in_segment(customer_id, 'champions')"));
         };
-        let segment = self.relations.segment(&name)?;
-        let columns = &self.relations.catalog().table(&segment.table)?.columns;
+        let segment = self.relations.segment(&name, self.behalf)?;
+        let columns = &self.relations.catalog_of(self.behalf).table(&segment.table)?.columns;
         let Some(column) = columns.first() else {
             return Err(EngineError::internal("a segment without a column"));
         };

@@ -25,6 +25,7 @@ mod later;
 mod optimize_table;
 mod refresh_segment;
 mod restore_table;
+mod session_authorization;
 mod set;
 mod show;
 mod truncate_table;
@@ -91,6 +92,7 @@ const STATEMENTS: &[(&str, Parse)] = &[
     ("CREATE|ALTER|DROP USER|ROLE", create_principal::parse),
     ("GRANT|REVOKE", grant::parse),
     // The session.
+    ("SET|RESET SESSION AUTHORIZATION", session_authorization::parse),
     ("SET", set::parse),
     ("RESET", set::parse_reset),
     ("USE", use_schema::parse),

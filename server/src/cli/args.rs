@@ -94,6 +94,9 @@ pub(crate) enum Command {
 /// `pareto demo`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct DemoArguments {
+    /// Who may connect.
+    #[command(flatten)]
+    pub(crate) security: SecurityArguments,
     /// Where to make the warehouse [default: ./pareto-demo]
     #[arg(long, env = "PARETO_DIR", value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
@@ -112,9 +115,49 @@ pub(crate) struct DemoArguments {
     pub(crate) http: Option<String>,
 }
 
+/// Who may connect, of `pareto serve` and `pareto demo`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SecurityArguments {
+    /// The server's certificate, then those that lead to its CA (PEM; read again when it changes)
+    #[arg(long, env = "PARETO_TLS_CERT", value_name = "FILE", help_heading = "Security")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, env = "PARETO_TLS_KEY", value_name = "FILE", help_heading = "Security")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Let only clients connect that have a certificate of this CA (PEM)
+    #[arg(long, env = "PARETO_TLS_CLIENT_CA", value_name = "FILE", help_heading = "Security")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Serve other machines without TLS or without users
+    #[arg(long, env = "PARETO_INSECURE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new(), value_name = "YES|NO", hide_possible_values = true,
+          help_heading = "Security")]
+    pub(crate) insecure: Option<bool>,
+    /// A file of at least 32 random bytes that signs tokens, the same on all servers [default: made anew at each start]
+    #[arg(long, env = "PARETO_TOKEN_KEY", value_name = "FILE", help_heading = "Security")]
+    pub(crate) token_key: Option<PathBuf>,
+    /// How long a token is good, in minutes [default: 480]
+    #[arg(long, env = "PARETO_TOKEN_MINUTES", value_name = "N", help_heading = "Security")]
+    pub(crate) token_minutes: Option<u64>,
+    /// Take tokens (JWT) signed with these keys (JWKS): a file, or an https address
+    #[arg(long, env = "PARETO_JWT_KEYS", value_name = "FILE|URL", help_heading = "Security")]
+    pub(crate) jwt_keys: Option<String>,
+    /// Who must have issued such a token (its claim iss)
+    #[arg(long, env = "PARETO_JWT_ISSUER", value_name = "TEXT", help_heading = "Security")]
+    pub(crate) jwt_issuer: Option<String>,
+    /// Whom such a token must be for (its claim aud)
+    #[arg(long, env = "PARETO_JWT_AUDIENCE", value_name = "TEXT", help_heading = "Security")]
+    pub(crate) jwt_audience: Option<String>,
+    /// The claim of such a token that names the user [default: sub]
+    #[arg(long, env = "PARETO_JWT_CLAIM", value_name = "NAME", help_heading = "Security")]
+    pub(crate) jwt_claim: Option<String>,
+}
+
 /// `pareto serve`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ServeArguments {
+    /// Who may connect.
+    #[command(flatten)]
+    pub(crate) security: SecurityArguments,
     /// A directory or s3://bucket/prefix [default: ./pareto-warehouse]
     #[arg(long, env = "PARETO_WAREHOUSE", value_name = "URL")]
     pub(crate) warehouse: Option<String>,
@@ -135,6 +178,36 @@ pub(crate) struct SqlArguments {
     /// A running server: grpc://HOST:PORT, or grpc+tls://HOST:PORT
     #[arg(long, env = "PARETO_CONNECT", value_name = "URL")]
     pub(crate) connect: Option<String>,
+    /// Who connects to the server
+    #[arg(long, env = "PARETO_USER", value_name = "NAME", help_heading = "Server")]
+    pub(crate) user: Option<String>,
+    /// The user's password; better given by the variable, because others can see flags
+    #[arg(
+        long,
+        env = "PARETO_PASSWORD",
+        hide_env_values = true,
+        value_name = "TEXT",
+        help_heading = "Server"
+    )]
+    pub(crate) password: Option<String>,
+    /// A token to connect with, instead of a user and a password
+    #[arg(
+        long,
+        env = "PARETO_TOKEN",
+        hide_env_values = true,
+        value_name = "TEXT",
+        help_heading = "Server"
+    )]
+    pub(crate) token: Option<String>,
+    /// The CA of the server's certificate (PEM) [default: those of the system]
+    #[arg(long, env = "PARETO_TLS_CA", value_name = "FILE", help_heading = "Server")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// Our own certificate (PEM), for a server that asks for one
+    #[arg(long, env = "PARETO_TLS_CERT", value_name = "FILE", help_heading = "Server")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of our certificate (PEM)
+    #[arg(long, env = "PARETO_TLS_KEY", value_name = "FILE", help_heading = "Server")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Statements to run, separated by ';' (may be given many times; -c and -f run in the order given)
     #[arg(short = 'c', long, env = "PARETO_COMMAND", value_name = "SQL")]
     pub(crate) command: Vec<String>,

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use super::args::Size;
 use super::error::{CliError, Result};
 use super::output::Format;
+use crate::remote::Secret;
 
 /// Where the file is when nobody says.
 const DEFAULT_PATH: &str = "pareto.toml";
@@ -40,6 +41,20 @@ pub(crate) const KEYS: &[&str] = &[
     "spill_dir",
     "spill_limit",
     "threads",
+    "tls_cert",
+    "tls_key",
+    "tls_client_ca",
+    "tls_ca",
+    "insecure",
+    "token_key",
+    "token_minutes",
+    "jwt_keys",
+    "jwt_issuer",
+    "jwt_audience",
+    "jwt_claim",
+    "user",
+    "password",
+    "token",
 ];
 
 /// What the file says; every key may be absent.
@@ -76,6 +91,34 @@ pub(crate) struct ConfigFile {
     pub(crate) spill_limit: Option<Size>,
     /// `--threads`
     pub(crate) threads: Option<usize>,
+    /// `--tls-cert`
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// `--tls-key`
+    pub(crate) tls_key: Option<PathBuf>,
+    /// `--tls-client-ca`
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// `--tls-ca`
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// `--insecure`
+    pub(crate) insecure: Option<bool>,
+    /// `--token-key`
+    pub(crate) token_key: Option<PathBuf>,
+    /// `--token-minutes`
+    pub(crate) token_minutes: Option<u64>,
+    /// `--jwt-keys`
+    pub(crate) jwt_keys: Option<String>,
+    /// `--jwt-issuer`
+    pub(crate) jwt_issuer: Option<String>,
+    /// `--jwt-audience`
+    pub(crate) jwt_audience: Option<String>,
+    /// `--jwt-claim`
+    pub(crate) jwt_claim: Option<String>,
+    /// `--user`
+    pub(crate) user: Option<String>,
+    /// `--password`
+    pub(crate) password: Option<Secret>,
+    /// `--token`
+    pub(crate) token: Option<Secret>,
 }
 
 impl ConfigFile {
@@ -167,6 +210,20 @@ mod tests {
             spill_dir = "s"
             spill_limit = "2GB"
             threads = 3
+            tls_cert = "c.pem"
+            tls_key = "k.pem"
+            tls_client_ca = "clients.pem"
+            tls_ca = "ca.pem"
+            insecure = true
+            token_key = "token.key"
+            token_minutes = 15
+            jwt_keys = "keys.json"
+            jwt_issuer = "https://login.example.com"
+            jwt_audience = "pareto"
+            jwt_claim = "email"
+            user = "ada"
+            password = "correct horse"
+            token = "p1.x"
         "#;
         let file = ConfigFile::parse(text, Path::new("x")).unwrap();
         assert_eq!(file.format, Some(Format::Ndjson));

@@ -3,7 +3,7 @@
 //! Both answer with the engine's [`Outcome`], so nothing above knows the difference; dropping an outcome's rows cancels
 //! the statement in both.
 //!
-//! Example: `--connect grpc://127.0.0.1:31337` sends the statements to `pareto serve` there.
+//! Example: `--user ada --connect grpc://127.0.0.1:31337` sends the statements to `pareto serve` there.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl Connection {
                 let engine = Engine::open(options).await?;
                 Ok(Self::Session(engine.session()))
             }
-            Target::Server(url) => match Remote::connect(url).await {
+            Target::Server(url) => match Remote::connect(url, &settings.credentials).await {
                 Ok(remote) => Ok(Self::Server(remote)),
                 // An address that is none is a mistake in the call.
                 Err(EngineError { kind: ErrorKind::Invalid, message, hint, .. }) => {

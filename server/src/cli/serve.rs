@@ -57,15 +57,17 @@ pub(crate) async fn serve(
             Some(address) => Some(resolve(address, "http").await?),
             None => None,
         },
+        security: listen.security.clone(),
     };
+    let flight = options.flight;
     let url = engine.warehouse().url().to_owned();
-    let server = match Server::bind(Arc::clone(&engine), options).await {
+    let server = match Box::pin(Server::bind(Arc::clone(&engine), options.clone())).await {
         // Nobody asked for this very port, so a second demo takes another.
         Err(ServeError::Listen { flag: "flight", .. })
             if greeting == Greeting::Demo && listen.flight_is_default =>
         {
-            let flight = SocketAddr::new(options.flight.ip(), 0);
-            Server::bind(engine, ServeOptions { flight, ..options }).await
+            let flight = SocketAddr::new(flight.ip(), 0);
+            Box::pin(Server::bind(engine, ServeOptions { flight, ..options })).await
         }
         bound => bound,
     };
@@ -73,11 +75,11 @@ pub(crate) async fn serve(
     let (flight, http) = (server.flight_addr(), server.http_addr());
     match greeting {
         Greeting::Addresses => {
-            let _ = write!(std::io::stderr(), "{}", addresses(&url, flight, http));
+            let _ = write!(std::io::stderr(), "{}", addresses(&url, scheme(listen), flight, http));
         }
         Greeting::Demo => {
             let mut out = std::io::stdout();
-            out.write_all(connection_lines(flight).as_bytes())
+            out.write_all(connection_lines(scheme(listen), flight).as_bytes())
                 .and_then(|()| out.flush())
                 .map_err(CliError::output)?;
         }
@@ -117,9 +119,14 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(loopback, address.port())
 }
 
+/// How clients write the address.
+fn scheme(listen: &Listen) -> &'static str {
+    if listen.security.tls.is_some() { "grpc+tls" } else { "grpc" }
+}
+
 /// One line with every address.
-fn addresses(url: &str, flight: SocketAddr, http: Option<SocketAddr>) -> String {
-    let mut text = format!("serving {url} on grpc://{flight}");
+fn addresses(url: &str, scheme: &str, flight: SocketAddr, http: Option<SocketAddr>) -> String {
+    let mut text = format!("serving {url} on {scheme}://{flight}");
     if let Some(http) = http {
         text.push_str(&format!(", health on http://{http}/health"));
     }
@@ -128,23 +135,23 @@ fn addresses(url: &str, flight: SocketAddr, http: Option<SocketAddr>) -> String 
 }
 
 /// Lines to paste into other programs.
-fn connection_lines(flight: SocketAddr) -> String {
-    let flight = reachable(flight);
+fn connection_lines(scheme: &str, flight: SocketAddr) -> String {
+    let (flight, encrypted) = (reachable(flight), scheme != "grpc");
     format!(
         "
-Serving Flight SQL on grpc://{flight} until Ctrl-C. Paste one of these elsewhere:
+Serving Flight SQL on {scheme}://{flight} until Ctrl-C. Paste one of these elsewhere:
 
 SQL prompt
-    pareto sql --connect grpc://{flight}
+    pareto sql --connect {scheme}://{flight}
 
 Python (pip install adbc-driver-flightsql adbc-driver-manager pyarrow)
     import adbc_driver_flightsql.dbapi as flight_sql
-    with flight_sql.connect(\"grpc://{flight}\") as connection, connection.cursor() as cursor:
+    with flight_sql.connect(\"{scheme}://{flight}\") as connection, connection.cursor() as cursor:
         cursor.execute(\"SELECT region, count(*) FROM customer GROUP BY region\")
         print(cursor.fetch_arrow_table())
 
 JDBC (org.apache.arrow:flight-sql-jdbc-driver)
-    jdbc:arrow-flight-sql://{flight}/?useEncryption=false
+    jdbc:arrow-flight-sql://{flight}/?useEncryption={encrypted}
 "
     )
 }
@@ -155,7 +162,7 @@ mod tests {
 
     #[test]
     fn lines_name_an_address_that_can_be_reached() {
-        let lines = connection_lines("0.0.0.0:31337".parse().unwrap());
+        let lines = connection_lines("grpc", "0.0.0.0:31337".parse().unwrap());
         assert!(lines.contains("pareto sql --connect grpc://127.0.0.1:31337\n"), "{lines}");
         assert!(
             lines.contains("jdbc:arrow-flight-sql://127.0.0.1:31337/?useEncryption=false"),
@@ -165,8 +172,12 @@ mod tests {
 
     #[test]
     fn the_greeting_is_one_line() {
-        let text =
-            addresses("./w", "127.0.0.1:1".parse().unwrap(), Some("127.0.0.1:2".parse().unwrap()));
+        let text = addresses(
+            "./w",
+            "grpc",
+            "127.0.0.1:1".parse().unwrap(),
+            Some("127.0.0.1:2".parse().unwrap()),
+        );
         assert_eq!(
             text,
             "serving ./w on grpc://127.0.0.1:1, health on http://127.0.0.1:2/health\n"

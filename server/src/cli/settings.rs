@@ -12,10 +12,13 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use pareto_engine::EngineOptions;
 
+use super::access;
 use super::args::{Arguments, Command, DemoArguments, GlobalArguments, SqlArguments};
 use super::config::ConfigFile;
 use super::error::{CliError, Result};
 use super::output::Format;
+use crate::remote::Credentials;
+use crate::security::Security;
 
 /// The warehouse when nobody says.
 const DEFAULT_WAREHOUSE: &str = "./pareto-warehouse";
@@ -33,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) target: Target,
     /// Where to listen.
     pub(crate) listen: Listen,
+    /// As whom to connect.
+    pub(crate) credentials: Credentials,
     /// `pareto sql`.
     pub(crate) sql: SqlSettings,
     /// `pareto demo`.
@@ -59,6 +64,8 @@ pub(crate) struct Listen {
     pub(crate) flight_is_default: bool,
     /// Health over HTTP, if wanted.
     pub(crate) http: Option<String>,
+    /// Who may connect.
+    pub(crate) security: Security,
 }
 
 /// How `pareto sql` runs and prints.
@@ -148,6 +155,11 @@ impl Settings {
     /// Settles arguments (with the matches of their command) over a file.
     fn merge(arguments: &Arguments, matches: &ArgMatches, file: ConfigFile) -> Result<Self> {
         let (demo, sql) = (DemoArguments::default(), SqlArguments::default());
+        let security = match &arguments.command {
+            Command::Demo(demo) => access::security(&demo.security, &file)?,
+            Command::Serve(serve) => access::security(&serve.security, &file)?,
+            Command::Sql(_) | Command::Doctor(_) => Security::default(),
+        };
         let client = matches!(arguments.command, Command::Sql(_));
         let (demo, sql, warehouse, flight, http) = match &arguments.command {
             Command::Demo(demo) => (demo, &sql, None, &demo.flight, &demo.http),
@@ -165,6 +177,12 @@ impl Settings {
                 flight_is_default: flight.is_none(),
                 flight: flight.unwrap_or_else(|| DEFAULT_FLIGHT.to_owned()),
                 http: http.clone().or_else(|| file.http.clone()),
+                security,
+            },
+            credentials: if client {
+                access::credentials(sql, &file)?
+            } else {
+                Credentials::default()
             },
             sql: SqlSettings {
                 sources: sources(sql, matches, &file),

@@ -87,7 +87,8 @@ async fn run_file(
     let sql = template
         .read(&spool.relation())
         .ok_or_else(|| internal("inserting rows", "the statement is not one"))?;
-    let outcome = caller.session.execute(&sql).await.map_err(|error| from_engine(&error))?;
+    let outcome = caller.session.execute_upload(&sql, &spool.file()).await;
+    let outcome = outcome.map_err(|error| from_engine(&error))?;
     Ok(statement::finish(outcome).await?.unwrap_or_default())
 }
 

@@ -42,7 +42,8 @@ pub(crate) async fn ingest(
     };
     let spool = receive(upload).await?;
     let sql = write.sql(&table, &spool);
-    caller.session.execute(&sql).await.map_err(|error| from_engine(&error))?;
+    let written = caller.session.execute_upload(&sql, &spool.file()).await;
+    written.map_err(|error| from_engine(&error))?;
     Ok(i64::try_from(spool.rows()).unwrap_or(i64::MAX))
 }
 

@@ -190,13 +190,7 @@ fn find(
     handle: Handle,
 ) -> Result<Arc<PreparedStatement>, Status> {
     let statement = front.prepared.get(handle)?;
-    if statement.user == caller.user {
-        Ok(statement)
-    } else {
-        Err(Status::permission_denied(
-            "error: this prepared statement belongs to another user\n  hint: prepare your own",
-        ))
-    }
+    if statement.user == caller.user { Ok(statement) } else { Err(front.prepared.gone()) }
 }
 
 fn decode(bytes: &[u8]) -> Result<Handle, Status> {

@@ -182,6 +182,7 @@ async fn set_one(caller: &Caller, name: &str, value: Option<&Value>) -> Result<(
         ErrorKind::Invalid | ErrorKind::NotFound => SetErrorKind::InvalidValue,
         ErrorKind::AlreadyExists
         | ErrorKind::Conflict
+        | ErrorKind::Unauthenticated
         | ErrorKind::Denied
         | ErrorKind::Exhausted
         | ErrorKind::Unavailable

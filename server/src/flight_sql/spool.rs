@@ -7,6 +7,7 @@
 //! batches ──> Spool ──> SELECT "id", "name" FROM read_parquet('/tmp/pareto-ingest-4f1c..parquet')
 //! ```
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -68,7 +69,12 @@ impl Spool {
 
     /// The file as a relation of SQL.
     pub(crate) fn relation(&self) -> String {
-        format!("read_parquet('{}')", self.path.0.to_string_lossy().replace('\'', "''"))
+        format!("read_parquet('{}')", self.file().replace('\'', "''"))
+    }
+
+    /// Where the file is, as the relation names it.
+    pub(crate) fn file(&self) -> Cow<'_, str> {
+        self.path.0.to_string_lossy()
     }
 
     pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {

@@ -138,13 +138,7 @@ pub(crate) fn owned(
     handle: Handle,
 ) -> Result<Arc<Ticketed>, Status> {
     let ticketed = front.tickets.get(handle)?;
-    if ticketed.user == caller.user {
-        Ok(ticketed)
-    } else {
-        Err(Status::permission_denied(
-            "error: this ticket was given to another user\n  hint: ask for a new one",
-        ))
-    }
+    if ticketed.user == caller.user { Ok(ticketed) } else { Err(front.tickets.gone()) }
 }
 
 /// Announces when an untouched ticket expires.

@@ -35,8 +35,9 @@ def binary():
 class Server:
     """A running `pareto serve`, with what it wrote to standard error."""
 
-    def __init__(self, warehouse):
+    def __init__(self, warehouse, *arguments):
         command = [binary(), "serve", "--warehouse", str(warehouse), "--flight", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        command += [str(argument) for argument in arguments]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.lines = []
         self.address = None
@@ -49,7 +50,7 @@ class Server:
     def _read(self):
         for line in self.process.stderr:
             self.lines.append(line)
-            found = re.search(r"grpc://\S+", line)
+            found = re.search(r"grpc(\+tls)?://\S+", line)
             if found and self.address is None:
                 self.address = found.group(0).rstrip(",.)")
                 self.ready.set()

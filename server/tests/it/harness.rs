@@ -12,6 +12,7 @@ use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use arrow_flight::{FlightDescriptor, FlightInfo, Ticket};
 use futures::TryStreamExt;
 use pareto_engine::{Engine, EngineOptions};
+use pareto_server::security::Security;
 use pareto_server::serve::{ServeOptions, Server};
 use prost::Message;
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ use tonic::transport::{Channel, Endpoint};
 pub(crate) struct TestServer {
     pub(crate) flight: SocketAddr,
     pub(crate) http: SocketAddr,
+    engine: Arc<Engine>,
     _stop: oneshot::Sender<()>,
     _task: JoinHandle<()>,
     _warehouse: TempDir,
@@ -31,6 +33,11 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start() -> Self {
+        Self::secured(Security::default()).await
+    }
+
+    /// A server with certificates, tokens or issuers of its own.
+    pub(crate) async fn secured(security: Security) -> Self {
         let warehouse = TempDir::new().unwrap();
         let options = EngineOptions {
             warehouse: warehouse.path().join("warehouse").to_str().unwrap().to_owned(),
@@ -40,9 +47,8 @@ impl TestServer {
         };
         let engine = Engine::open(options).await.unwrap();
         let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let server = Server::bind(engine, ServeOptions { flight: any_port, http: Some(any_port) })
-            .await
-            .unwrap();
+        let options = ServeOptions { flight: any_port, http: Some(any_port), security };
+        let server = Box::pin(Server::bind(Arc::clone(&engine), options)).await.unwrap();
         let (flight, http) = (server.flight_addr(), server.http_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -51,7 +57,17 @@ impl TestServer {
             });
             Box::pin(running).await.unwrap();
         });
-        Self { flight, http, _stop: stop, _task: task, _warehouse: warehouse }
+        Self { flight, http, engine, _stop: stop, _task: task, _warehouse: warehouse }
+    }
+
+    /// Runs statements as the owner of the warehouse, past the wire.
+    pub(crate) async fn owner(&self, statements: &[&str]) {
+        let session = self.engine.session();
+        for statement in statements {
+            if let Err(error) = session.execute(statement).await {
+                panic!("{statement}\n{error}");
+            }
+        }
     }
 
     /// A new connection, and so a new session.

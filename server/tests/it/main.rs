@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod actions;
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod cli;
@@ -26,3 +28,5 @@ mod remote;
 mod sessions;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod tls;

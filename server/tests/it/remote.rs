@@ -2,12 +2,12 @@
 
 use futures::TryStreamExt;
 use pareto_engine::{ErrorKind, Outcome};
-use pareto_server::remote::Remote;
+use pareto_server::remote::{Credentials, Remote};
 
 use crate::harness::{TestServer, text};
 
 async fn connect(server: &TestServer) -> Remote {
-    Remote::connect(&format!("grpc://{}", server.flight)).await.unwrap()
+    Remote::connect(&format!("grpc://{}", server.flight), &Credentials::default()).await.unwrap()
 }
 
 #[tokio::test]
@@ -44,7 +44,9 @@ async fn errors_read_as_in_one_process() {
     let shown = error.to_string();
     assert!(shown.starts_with("error: ") && !shown.starts_with("error: error"), "{shown}");
     assert!(shown.contains("at line 1, column"), "{shown}");
-    let Err(error) = Remote::connect("grpc://127.0.0.1:1").await else { panic!("an error") };
+    let Err(error) = Remote::connect("grpc://127.0.0.1:1", &Credentials::default()).await else {
+        panic!("an error")
+    };
     assert_eq!(error.kind, ErrorKind::Unavailable);
     assert!(error.to_string().contains("refused"), "{error}");
 }

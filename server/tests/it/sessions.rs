@@ -118,10 +118,7 @@ async fn a_ticket_is_for_the_user_who_asked() {
     ana.handshake("ana", "").await.unwrap();
     let info = ana.execute("SELECT 1".to_owned(), None).await.unwrap();
     let ticket = info.endpoint[0].ticket.clone().unwrap();
-    assert_eq!(
-        server.raw().await.do_get(ticket.clone()).await.unwrap_err().code(),
-        Code::PermissionDenied
-    );
+    assert_eq!(server.raw().await.do_get(ticket.clone()).await.unwrap_err().code(), Code::NotFound);
     ana.do_get(ticket).await.unwrap();
 }
 
@@ -136,7 +133,7 @@ async fn handshakes() {
         response.metadata().get("authorization").unwrap().to_str().unwrap().starts_with("Bearer ")
     );
     let answer = response.into_inner().message().await.unwrap().unwrap();
-    assert_eq!(answer.payload.len(), 32);
+    assert!(answer.payload.starts_with(b"p1."), "{:?}", answer.payload);
     // Malformed.
     let mut request = Request::new(stream::iter([HandshakeRequest::default()]));
     request.metadata_mut().insert("authorization", "Basic ???".parse().unwrap());

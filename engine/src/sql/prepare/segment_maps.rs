@@ -10,6 +10,7 @@ use super::named;
 use crate::context::quote;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::relations::Relations;
+use crate::rights::Behalf;
 use crate::sql::reader::normalize;
 use crate::state::State;
 use datafusion::physical_plan::collect;
@@ -18,7 +19,7 @@ use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
     ObjectNamePart, TableFactor, Value, ValueWithSpan, VisitorMut,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// The functions that take a map, and the place of the argument.
@@ -75,13 +76,14 @@ impl Maps {
         mut self,
         relations: &'a Relations,
         state: &'a State,
+        behalf: Behalf,
     ) -> BoxFuture<'a, Result<Option<Self>>> {
         Box::pin(async move {
             if self.wanted.is_empty() {
                 return Ok(None);
             }
             for (name, (line, column)) in std::mem::take(&mut self.wanted) {
-                let rules = read(&name, relations, state).await;
+                let rules = read(&name, relations, state, behalf).await;
                 self.rules.insert(name, rules.map_err(|error| error.at(line, column))?);
             }
             Ok(Some(self))
@@ -110,12 +112,14 @@ fn is_a_table(text: &str) -> bool {
 }
 
 /// The rules in a table, as text.
-async fn read(name: &str, relations: &Relations, state: &State) -> Result<String> {
+async fn read(name: &str, relations: &Relations, state: &State, behalf: Behalf) -> Result<String> {
     let parts = named::table(name).unwrap_or_default();
     let parts: Vec<String> = parts.iter().map(|part: &Ident| quote(&normalize(part))).collect();
     let sql = format!("SELECT * FROM {} LIMIT {}", parts.join("."), ROWS_LIMIT + 1);
-    let plan = super::plan(crate::sql::parse_query(&sql)?, relations, state);
+    let plan = super::plan(crate::sql::parse_query(&sql)?, relations, state, behalf);
     let plan = plan.await.map_err(|error| missing(name, error))?;
+    // Its rows are read here and now, before the statement that names it is planned and checked.
+    relations.check_read(&BTreeSet::new())?;
     let batches = collect(state.create_physical_plan(&plan).await?, state.task_ctx()).await?;
     if batches.iter().map(|batch| batch.num_rows()).sum::<usize>() > ROWS_LIMIT {
         let problem = format!("\"{name}\" is no segment map: it has more than {ROWS_LIMIT} rows");

@@ -16,7 +16,8 @@ use crate::sql::reader::Reader;
 use crate::sql::tree::Written;
 use async_trait::async_trait;
 use pareto_catalog::{
-    Catalog, CatalogError, CatalogErrorKind, Change, ConstraintKind, Entry, EntryKey, Name, Table,
+    Catalog, CatalogError, CatalogErrorKind, Change, ConstraintKind, Entry, EntryKey, Name, Right,
+    Table,
 };
 
 #[derive(Debug)]
@@ -99,6 +100,7 @@ impl Own for AlterTable {
             }
             Err(error) => return Err(error),
         };
+        context.rights().require(Right::Create, &table.name)?;
         match &self.action {
             Action::AddColumn { column, if_not_exists } => {
                 if table.column(&column.name).is_some() {
@@ -113,7 +115,7 @@ impl Own for AlterTable {
                 }
                 let column = column.resolve(context)?;
                 context
-                    .table_version(&table.name)
+                    .table_version(&table.name, Right::Create)
                     .await?
                     .add_columns(std::slice::from_ref(&column))
                     .await?;
@@ -148,11 +150,7 @@ impl Own for AlterTable {
                     // `ALTER TABLE s.t RENAME TO u` stays in the schema.
                     to.schema.clone_from(&table.name.schema);
                 }
-                context
-                    .engine
-                    .warehouse()
-                    .change(|catalog| rename(catalog, &table.name, &to))
-                    .await?;
+                context.change(|catalog| rename(catalog, &table.name, &to)).await?;
             }
         }
         Ok(Outcome::Done)
@@ -165,7 +163,7 @@ pub(super) async fn edit(
     table: &Table,
     change: impl Fn(&mut Table) -> Result<(), CatalogError> + Send + Sync,
 ) -> Result<()> {
-    let changed = context.engine.warehouse().change(|catalog| {
+    let changed = context.change(|catalog| {
         let mut newest = catalog.table(&table.name)?.clone();
         if newest.id != table.id {
             return Err(CatalogError::new(

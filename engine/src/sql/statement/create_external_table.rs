@@ -108,6 +108,7 @@ fn partition(reader: &mut Reader<'_>) -> Result<(String, Option<ColumnText>)> {
 #[async_trait]
 impl Own for CreateExternalTable {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
+        context.rights().require_files()?;
         let written = context.name(&self.name)?;
         let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
         if super::create_table::vacancy(&context.catalog, &name, self.replace, self.if_not_exists)?

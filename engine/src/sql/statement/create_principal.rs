@@ -1,14 +1,18 @@
-//! `CREATE | ALTER | DROP USER | ROLE [IF [NOT] EXISTS] name [PASSWORD HASH 'phc']`.
+//! `CREATE | ALTER | DROP USER | ROLE [IF [NOT] EXISTS] name [PASSWORD 'text' | PASSWORD HASH 'phc'] [ROLE r, ..]`.
 //!
-//! A user can connect, a role collects rights. A password never reaches a statement: text travels through logs and
-//! histories. What is stored is its hash, made by the client, in the PHC form (`$argon2id$..`). Rights are stored here;
-//! the server enforces them when it checks who connects.
+//! A user can connect, a role collects rights. A password is hashed at once and shown nowhere: the statement is remembered
+//! without it. A hash made elsewhere (`$argon2id$..`) is taken as it is. A user without a password connects with a token
+//! of a trusted issuer alone. The first user of a warehouse gets the role `admin`, which comes into being with them; from
+//! then on somebody always has it. A new password, or `DROP USER`, ends the sessions of that user.
 //!
-//! Example: `CREATE ROLE analyst`, `CREATE USER ada PASSWORD HASH '$argon2id$v=19$..'`.
+//! Example: `CREATE ROLE analyst`, `CREATE USER ada PASSWORD 'correct horse' ROLE analyst`.
 
 use super::{Own, own};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
+use crate::login::has_users;
+use crate::password::{self, Password};
+use crate::rights::{ADMINISTRATORS, FILES};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
@@ -16,7 +20,8 @@ use async_trait::async_trait;
 use pareto_catalog::{
     Catalog, CatalogError, CatalogErrorKind, Change, Entry, EntryKey, Principal, PrincipalKind,
 };
-use std::collections::BTreeSet;
+use sqlparser::tokenizer::Token;
+use uuid::Uuid;
 
 #[derive(Debug)]
 struct PrincipalStatement {
@@ -25,7 +30,9 @@ struct PrincipalStatement {
     name: String,
     /// `IF EXISTS` or `IF NOT EXISTS`.
     lenient: bool,
-    password_hash: Option<String>,
+    secret: Option<Secret>,
+    /// Roles given to a user who is made.
+    roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +40,18 @@ enum Verb {
     Create,
     Alter,
     Drop,
+}
+
+/// What a password is given as.
+enum Secret {
+    Clear(Password),
+    Hash(String),
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(***)")
+    }
 }
 
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
@@ -51,47 +70,84 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
         PrincipalKind::Role
     };
     let lenient = reader.word(if verb == Verb::Create { "IF NOT EXISTS" } else { "IF EXISTS" });
+    let place = reader.place();
     let name = reader.ident()?;
-    reader.word("WITH");
-    let password_hash = if verb != Verb::Drop && reader.word("PASSWORD") {
-        Some(hash(reader, kind)?)
-    } else {
-        None
-    };
-    if verb == Verb::Alter && password_hash.is_none() {
-        return reader.unexpected("PASSWORD HASH");
+    if verb == Verb::Create && kind == PrincipalKind::User {
+        refuse_role_names(&name).map_err(|error| error.at(place.0, place.1))?;
     }
-    own(PrincipalStatement { verb, kind, name, lenient, password_hash })
+    reader.word("WITH");
+    let secret = match verb {
+        Verb::Create | Verb::Alter if reader.word("PASSWORD") => Some(secret(reader, kind)?),
+        Verb::Alter => return reader.unexpected("PASSWORD"),
+        Verb::Create | Verb::Drop => None,
+    };
+    let mut roles = Vec::new();
+    let in_roles = |reader: &mut Reader<'_>| {
+        reader.word("IN ROLE") || reader.word("ROLES") || reader.word("ROLE")
+    };
+    if verb == Verb::Create && kind == PrincipalKind::User && in_roles(reader) {
+        roles.push(reader.ident()?);
+        while reader.mark(&Token::Comma) {
+            roles.push(reader.ident()?);
+        }
+    }
+    own(PrincipalStatement { verb, kind, name, lenient, secret, roles })
 }
 
-fn hash(reader: &mut Reader<'_>, kind: PrincipalKind) -> Result<String> {
+/// A user of that name would look like the role.
+fn refuse_role_names(name: &str) -> Result<()> {
+    if [ADMINISTRATORS, FILES].iter().any(|role| role.eq_ignore_ascii_case(name)) {
+        return Err(EngineError::invalid(format!(
+            "\"{name}\" is the name of a role that Pareto knows, a user needs another"
+        ))
+        .with_hint("the first user becomes administrator whatever the name"));
+    }
+    Ok(())
+}
+
+fn secret(reader: &mut Reader<'_>, kind: PrincipalKind) -> Result<Secret> {
     if kind == PrincipalKind::Role {
         return Err(EngineError::invalid(
             "a role has no password: users connect, roles collect rights",
         ));
     }
-    reader.word("HASH");
+    let hashed = reader.word("HASH");
     let place = reader.place();
-    let hash = reader.string()?;
-    let looks_hashed = hash.starts_with('$') && hash.matches('$').count() >= 3;
-    if looks_hashed {
-        return Ok(hash);
+    let text = reader.string()?;
+    if !hashed {
+        return Password::new(text).map(Secret::Clear).map_err(|error| error.at(place.0, place.1));
     }
-    Err(EngineError::invalid("passwords are not taken in clear: statements end up in logs")
-        .with_hint("give its hash in PHC form: PASSWORD HASH '$argon2id$v=19$m=..'")
+    if password::is_hash(&text) {
+        return Ok(Secret::Hash(text));
+    }
+    Err(EngineError::invalid("this is no hash of a password that can be checked")
+        .with_hint("Argon2id in PHC form: PASSWORD HASH '$argon2id$v=19$m=19456,t=2,p=1$salt$hash'")
         .at(place.0, place.1))
 }
 
 #[async_trait]
 impl Own for PrincipalStatement {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
-        context.engine.warehouse().change(|catalog| self.changes(catalog)).await?;
+        // A user may change their own password, and nothing else here.
+        if self.verb != Verb::Alter || context.rights().user() != Some(&self.name) {
+            context.rights().require_administrator("make, change and drop users and roles")?;
+        }
+        let hash = match &self.secret {
+            Some(Secret::Clear(password)) => Some(context.engine.hashing().hash(password).await?),
+            Some(Secret::Hash(hash)) => Some(hash.clone()),
+            None => None,
+        };
+        context.change(|catalog| self.changes(catalog, hash.as_ref())).await?;
         Ok(Outcome::Done)
     }
 }
 
 impl PrincipalStatement {
-    fn changes(&self, catalog: &Catalog) -> Result<Vec<Change>, CatalogError> {
+    fn changes(
+        &self,
+        catalog: &Catalog,
+        hash: Option<&String>,
+    ) -> Result<Vec<Change>, CatalogError> {
         let word = if self.kind == PrincipalKind::User { "user" } else { "role" };
         let known = match catalog.principal(&self.name) {
             Ok(known) if known.kind != self.kind && self.verb != Verb::Create => {
@@ -107,15 +163,10 @@ impl PrincipalStatement {
                 CatalogErrorKind::AlreadyExists,
                 format!("a user or role \"{}\" already exists", known.name),
             )),
-            (Verb::Create, None) => Ok(vec![Change::Put(Entry::Principal(Principal {
-                name: self.name.clone(),
-                kind: self.kind,
-                password_hash: self.password_hash.clone(),
-                roles: BTreeSet::new(),
-                grants: BTreeSet::new(),
-            }))]),
+            (Verb::Create, None) => self.create(catalog, hash),
             (Verb::Alter, Some(known)) => Ok(vec![Change::Put(Entry::Principal(Principal {
-                password_hash: self.password_hash.clone(),
+                password_hash: hash.cloned(),
+                stamp: Uuid::new_v4(),
                 ..known.clone()
             }))]),
             (Verb::Drop, Some(known)) => {
@@ -131,5 +182,27 @@ impl PrincipalStatement {
             }
             (Verb::Alter | Verb::Drop, None) => Ok(Vec::new()),
         }
+    }
+
+    fn create(
+        &self,
+        catalog: &Catalog,
+        hash: Option<&String>,
+    ) -> Result<Vec<Change>, CatalogError> {
+        let mut principal = Principal::new(self.name.clone(), self.kind);
+        principal.password_hash = hash.cloned();
+        for role in &self.roles {
+            principal.roles.insert(super::grant::role(catalog, role)?);
+        }
+        let mut changes = Vec::new();
+        if self.kind == PrincipalKind::User && !has_users(catalog) {
+            if catalog.principal(ADMINISTRATORS).is_err() {
+                let role = Principal::new(ADMINISTRATORS, PrincipalKind::Role);
+                changes.push(Change::Put(Entry::Principal(role)));
+            }
+            principal.roles.insert(ADMINISTRATORS.to_owned());
+        }
+        changes.push(Change::Put(Entry::Principal(principal)));
+        Ok(changes)
     }
 }

@@ -37,16 +37,19 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 #[async_trait]
 impl Own for CreateSchema {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
-        let change =
-            context.engine.warehouse().change(|catalog| match catalog.schema(&self.schema.name) {
-                Ok(_) if self.if_not_exists => Ok(Vec::new()),
-                Ok(schema) => Err(CatalogError::new(
-                    CatalogErrorKind::AlreadyExists,
-                    format!("schema \"{}\" already exists", schema.name),
-                )
-                .with_hint("CREATE SCHEMA IF NOT EXISTS leaves it as it is")),
-                Err(_) => Ok(vec![Change::Put(Entry::Schema(self.schema.clone()))]),
-            });
+        if self.if_not_exists && context.catalog.schema(&self.schema.name).is_ok() {
+            return Ok(Outcome::Done);
+        }
+        context.rights().require_administrator("make schemas")?;
+        let change = context.change(|catalog| match catalog.schema(&self.schema.name) {
+            Ok(_) if self.if_not_exists => Ok(Vec::new()),
+            Ok(schema) => Err(CatalogError::new(
+                CatalogErrorKind::AlreadyExists,
+                format!("schema \"{}\" already exists", schema.name),
+            )
+            .with_hint("CREATE SCHEMA IF NOT EXISTS leaves it as it is")),
+            Err(_) => Ok(vec![Change::Put(Entry::Schema(self.schema.clone()))]),
+        });
         change.await?;
         Ok(Outcome::Done)
     }

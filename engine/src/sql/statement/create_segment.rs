@@ -78,8 +78,9 @@ pub(super) async fn compute(
         .project([member.alias(column.clone())])?
         .distinct()?
         .build()?;
-    let warehouse = context.engine.warehouse();
-    warehouse
+    let name_of_table = Name::new(HIDDEN_SCHEMA, name);
+    context.require_make(&name_of_table)?;
+    context
         .change(|catalog| {
             let schema = Schema {
                 name: HIDDEN_SCHEMA.to_owned(),
@@ -94,7 +95,7 @@ pub(super) async fn compute(
         .await?;
     let table = Table {
         id: Uuid::nil(),
-        name: Name::new(HIDDEN_SCHEMA, name),
+        name: name_of_table.clone(),
         columns: vec![Column { nullable: false, ..Column::new(column, data_type) }],
         storage: Storage::Delta { location: String::new(), managed: true },
         partitioning: Vec::new(),
@@ -104,7 +105,6 @@ pub(super) async fn compute(
         comment: None,
         created_at_ms: 0,
     };
-    let name_of_table = table.name.clone();
     let count = dml::create_table_as(context, table, members, true, false).await?;
     let refreshed_at_ms = chrono::Utc::now().timestamp_millis();
     let segment = Segment {
@@ -114,7 +114,7 @@ pub(super) async fn compute(
         refreshed_at_ms,
         members: count,
     };
-    warehouse
+    context
         .change(|catalog| match catalog.segment(name) {
             Ok(_) if !replace => Err(CatalogError::new(
                 CatalogErrorKind::AlreadyExists,

@@ -226,6 +226,7 @@ async fn add(
     replace: bool,
     if_not_exists: bool,
 ) -> Result<()> {
+    context.require_make(&table.name)?;
     let warehouse = context.engine.warehouse();
     let table = warehouse.place_table(table);
     warehouse.create_table(&table, None).await?;
@@ -243,8 +244,7 @@ pub(super) async fn enter(
     replace: bool,
     if_not_exists: bool,
 ) -> Result<bool> {
-    let warehouse = context.engine.warehouse();
-    let catalog = warehouse
+    let catalog = context
         .change(|catalog| {
             catalog.schema(&table.name.schema)?;
             Ok(match vacancy(catalog, &table.name, replace, if_not_exists)? {

@@ -52,6 +52,7 @@ impl Own for CreateView {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let written = context.name(&self.name)?;
         let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
+        context.require_make(&name)?;
         let plan = context.plan(self.query.copy()?).await?;
         if !plan.get_parameter_names()?.is_empty() {
             return Err(EngineError::invalid("a view cannot have parameters"));
@@ -92,7 +93,7 @@ impl Own for CreateView {
 
 impl CreateView {
     async fn enter(&self, context: &StatementContext, view: View) -> Result<Outcome> {
-        let change = context.engine.warehouse().change(|catalog| {
+        let change = context.change(|catalog| {
             catalog.schema(&view.name.schema)?;
             if let Ok(table) = catalog.table(&view.name) {
                 return Err(CatalogError::new(

@@ -12,6 +12,7 @@ use crate::sql::reader::Reader;
 use crate::sql::tree::Written;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use pareto_catalog::Right;
 
 #[derive(Debug)]
 struct DescribeHistory {
@@ -45,7 +46,7 @@ impl Own for DescribeHistory {
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let name = context.table(&self.table)?.name.clone();
-        let version = context.table_version(&name).await?;
+        let version = context.table_version(&name, Right::Select).await?;
         let mut answer = Answer::new(SHAPE);
         for entry in version.history(self.limit).await? {
             let parameters: Vec<String> =

@@ -47,7 +47,10 @@ impl Own for DropRelation {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let names =
             self.names.iter().map(|name| context.name(name)).collect::<Result<Vec<Name>>>()?;
-        context.engine.warehouse().change(|catalog| self.changes(catalog, &names)).await?;
+        // What the user does not see does not exist, and stays.
+        self.changes(&context.catalog, &names)?;
+        let names: Vec<Name> = names.into_iter().filter(|name| context.exists(name)).collect();
+        context.change(|catalog| self.changes(catalog, &names)).await?;
         for name in names {
             if let (false, Ok(table)) = (self.view, context.catalog.table(&name)) {
                 remove_files(context, table).await;

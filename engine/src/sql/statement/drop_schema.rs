@@ -14,7 +14,7 @@ use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use crate::state::DEFAULT_SCHEMA;
 use async_trait::async_trait;
-use pareto_catalog::{Catalog, CatalogError, Change, EntryKey};
+use pareto_catalog::{Catalog, CatalogError, Change, EntryKey, Right};
 
 #[derive(Debug)]
 struct DropSchema {
@@ -36,7 +36,12 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 impl Own for DropSchema {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let before = &context.catalog;
-        context.engine.warehouse().change(|catalog| self.changes(catalog)).await?;
+        // What the user does not see does not exist, and what else the schema holds is not told.
+        if self.changes(before)?.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        context.rights().require_in(Right::Create, &before.schema(&self.name)?.name)?;
+        context.change(|catalog| self.changes(catalog)).await?;
         if let Ok(schema) = before.schema(&self.name) {
             for table in before.tables().filter(|table| table.name.schema == schema.name) {
                 super::drop_relation::remove_files(context, table).await;

@@ -19,7 +19,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use async_trait::async_trait;
 use datafusion::physical_plan::ExecutionPlan;
-use pareto_catalog::{NativeScan, Operation, Removal, Table};
+use pareto_catalog::{NativeScan, Operation, Removal, Right, Table};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl Own for OptimizeTable {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let table = context.table(&self.table)?;
         let near = self.near(table)?;
-        let version = context.table_version(&table.name).await?;
+        let version = context.table_version(&table.name, Right::Create).await?;
         let scan = version.rewritable()?;
         let chosen = match &self.condition {
             Some(condition) => Some(self.files_with(context, &scan, condition).await?),

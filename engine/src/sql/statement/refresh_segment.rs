@@ -8,6 +8,7 @@
 use super::{Own, own};
 use crate::context::StatementContext;
 use crate::error::Result;
+use crate::rights::{self, Behalf};
 use crate::session::Outcome;
 use crate::sql::reader::Reader;
 use crate::sql::{self, Parsed, prepare};
@@ -44,8 +45,14 @@ impl Own for RefreshSegment {
             DEFAULT_SCHEMA.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
             state.into()
         };
-        let plan =
-            prepare::plan(sql::parse_query(&segment.sql)?, context.relations(), &state).await?;
+        let plan = prepare::plan(
+            sql::parse_query(&segment.sql)?,
+            context.relations(),
+            &state,
+            Behalf::Caller,
+        )
+        .await?;
+        rights::plan::check(context, &plan)?;
         super::create_segment::compute(context, &segment.name, segment.sql.clone(), plan, true)
             .await
     }
@@ -54,21 +61,25 @@ impl Own for RefreshSegment {
 #[async_trait]
 impl Own for DropSegment {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
-        let change =
-            context.engine.warehouse().change(|catalog| match catalog.segment(&self.name) {
-                Ok(segment) => {
-                    let table = catalog
-                        .table(&segment.table)
-                        .ok()
-                        .map(|table| Change::Drop(EntryKey::Table(table.name.clone())));
-                    Ok(table
-                        .into_iter()
-                        .chain([Change::Drop(EntryKey::Segment(segment.name.clone()))])
-                        .collect())
-                }
-                Err(_) if self.if_exists => Ok(Vec::new()),
-                Err(error) => Err(error),
-            });
+        match context.catalog.segment(&self.name) {
+            Ok(_) => {}
+            Err(_) if self.if_exists => return Ok(Outcome::Done),
+            Err(error) => return Err(error.into()),
+        }
+        let change = context.change(|catalog| match catalog.segment(&self.name) {
+            Ok(segment) => {
+                let table = catalog
+                    .table(&segment.table)
+                    .ok()
+                    .map(|table| Change::Drop(EntryKey::Table(table.name.clone())));
+                Ok(table
+                    .into_iter()
+                    .chain([Change::Drop(EntryKey::Segment(segment.name.clone()))])
+                    .collect())
+            }
+            Err(_) if self.if_exists => Ok(Vec::new()),
+            Err(error) => Err(error),
+        });
         change.await?;
         if let Ok(segment) = context.catalog.segment(&self.name)
             && let Ok(table) = context.catalog.table(&segment.table)

@@ -15,7 +15,7 @@ use crate::sql::tree::Written;
 use crate::sql::{Parsed, prepare};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use pareto_catalog::AsOf;
+use pareto_catalog::{AsOf, Right};
 
 #[derive(Debug)]
 struct RestoreTable {
@@ -48,7 +48,7 @@ impl Own for RestoreTable {
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let table = context.table(&self.table)?;
-        let latest = context.table_version(&table.name).await?;
+        let latest = context.table_version(&table.name, Right::Create).await?;
         let version = match &self.to {
             AsOf::Version(version) => *version,
             other => context.engine.warehouse().open_table(table, other.clone()).await?.version(),

@@ -1,4 +1,5 @@
-//! `SHOW TABLES | VIEWS | SCHEMAS | COLUMNS FROM t | FUNCTIONS | JOBS | SEGMENTS | ALL | CREATE TABLE t | key`.
+//! `SHOW TABLES | VIEWS | SCHEMAS | COLUMNS FROM t | FUNCTIONS | JOBS | SEGMENTS | USERS | ROLES | GRANTS [FOR name] |
+//! ALL | CREATE TABLE t | key`. `SHOW SETTINGS` is `SHOW ALL`.
 //!
 //! Each is a query over `information_schema` or `system` under another name, so that its result can be had by `SELECT`
 //! as well. `[FROM | IN s]` and `[LIKE 'pattern']` narrow the lists.
@@ -16,7 +17,7 @@ use crate::sql::reader::Reader;
 use crate::sql::tree::Written;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use pareto_catalog::{ConstraintKind, Storage, Table};
+use pareto_catalog::{ConstraintKind, Right, Storage, Table};
 use std::fmt::Write;
 
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
@@ -53,10 +54,19 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
             "SELECT segment_name, members, refreshed_at FROM system.segments ORDER BY segment_name",
         );
     }
+    if reader.word("USERS") {
+        return rewritten(&principals("user"));
+    }
+    if reader.word("ROLES") {
+        return rewritten(&principals("role"));
+    }
+    if reader.word("GRANTS") {
+        return rewritten(&grants(reader)?);
+    }
     if reader.word("CREATE TABLE") || reader.word("CREATE VIEW") {
         return own(ShowCreate(reader.name()?));
     }
-    if reader.word("ALL") {
+    if reader.word("ALL") || reader.word("SETTINGS") {
         return rewritten("SELECT name, value, description FROM system.settings ORDER BY name");
     }
     let key = if reader.word("TIME ZONE") {
@@ -79,10 +89,45 @@ fn what(key: &str) -> Option<EngineError> {
     if key.contains('.') {
         return None;
     }
-    let known = ["tables", "views", "schemas", "columns", "functions", "jobs", "segments", "all"];
+    let known = [
+        "tables",
+        "views",
+        "schemas",
+        "columns",
+        "functions",
+        "jobs",
+        "segments",
+        "users",
+        "roles",
+        "grants",
+        "settings",
+        "all",
+    ];
     let error = EngineError::invalid(format!("SHOW knows no \"{key}\""));
     let near = error.with_nearest(key, known);
     near.hint.is_some().then_some(near)
+}
+
+/// Users or roles, one row each, with the roles they have.
+fn principals(kind: &str) -> String {
+    format!(
+        "SELECT principal_name AS name, has_password, string_agg(granted, ', ' ORDER BY granted) AS roles \
+         FROM system.principals WHERE kind = {} GROUP BY principal_name, has_password ORDER BY 1",
+        literal(kind)
+    )
+}
+
+/// What was granted, one row each: a role, or a right on something.
+fn grants(reader: &mut Reader<'_>) -> Result<String> {
+    let name = if reader.word("FOR") || reader.word("TO") {
+        format!(" AND principal_name = {}", literal(&reader.ident()?))
+    } else {
+        String::new()
+    };
+    Ok(format!(
+        "SELECT principal_name AS name, kind, granted AS role, privilege, on_kind, on_name FROM system.principals \
+         WHERE (granted IS NOT NULL OR privilege IS NOT NULL){name} ORDER BY 1, 3, 5, 6, 4"
+    ))
 }
 
 fn relations(reader: &mut Reader<'_>, condition: &str) -> Result<String> {
@@ -136,7 +181,10 @@ impl Own for ShowCreate {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let name = context.name(&self.0)?;
         let statement = match context.catalog.view(&name) {
-            Ok(view) => format!("CREATE VIEW {} AS {}", short(&view.name), view.sql),
+            Ok(view) => {
+                context.rights().require(Right::Create, &view.name)?;
+                format!("CREATE VIEW {} AS {}", short(&view.name), view.sql)
+            }
             Err(_) => create(context.table(&self.0)?),
         };
         let mut answer = Answer::new(SHAPE);

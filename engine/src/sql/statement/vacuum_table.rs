@@ -15,6 +15,7 @@ use crate::sql::reader::Reader;
 use crate::sql::tree::Written;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use pareto_catalog::Right;
 
 #[derive(Debug)]
 struct VacuumTable {
@@ -51,8 +52,11 @@ impl Own for VacuumTable {
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let name = context.table(&self.table)?.name.clone();
-        let vacuumed =
-            context.table_version(&name).await?.vacuum(self.retain_hours, self.dry_run).await?;
+        let vacuumed = context
+            .table_version(&name, Right::Create)
+            .await?
+            .vacuum(self.retain_hours, self.dry_run)
+            .await?;
         let action = if vacuumed.dry_run { "would remove" } else { "removed" };
         let mut answer = Answer::new(SHAPE);
         for path in vacuumed.files {

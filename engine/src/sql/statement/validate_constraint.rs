@@ -18,7 +18,7 @@ use crate::sql::tree::Written;
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use async_trait::async_trait;
-use pareto_catalog::{Constraint, ConstraintKind, Storage, Table, Validation};
+use pareto_catalog::{Constraint, ConstraintKind, Right, Storage, Table, Validation};
 
 #[derive(Debug)]
 struct ValidateConstraint {
@@ -48,6 +48,7 @@ impl Own for ValidateConstraint {
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let table = context.table(&self.table)?;
+        context.rights().require(Right::Create, &table.name)?;
         let found = table
             .constraints
             .iter()
@@ -69,7 +70,9 @@ impl Own for ValidateConstraint {
             .map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
         let violations = u64::try_from(violations.unwrap_or_default()).unwrap_or_default();
         let at_version = match table.storage {
-            Storage::Delta { .. } => context.table_version(&table.name).await?.version(),
+            Storage::Delta { .. } => {
+                context.table_version(&table.name, Right::Select).await?.version()
+            }
             Storage::Files { .. } => 0,
         };
         edit(context, table, |table| {

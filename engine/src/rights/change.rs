@@ -1,0 +1,164 @@
+//! Rights on the catalog: every change a statement makes is checked as a change, whatever statement made it.
+//!
+//! | Change | Needs |
+//! |---|---|
+//! | a new table or view | `CREATE` on its schema |
+//! | one altered, replaced, renamed or dropped | `CREATE` on it, and on the schema of its new name |
+//! | a new schema, a user, a role, a grant | the role `admin`; a user's own password is theirs to change |
+//! | a schema dropped | `CREATE` on it |
+//! | a segment | `CREATE` on schema `public` for a new one, on the segment for one that exists |
+//!
+//! A table that only loses keys because another table went needs nothing. Who makes a thing is granted `ALL` on it in
+//! the same change.
+
+use super::{ADMINISTRATORS, Rights, held_by};
+use crate::context::StatementContext;
+use crate::error::Result;
+use crate::login::has_users;
+use crate::relations::HIDDEN_SCHEMA;
+use pareto_catalog::{
+    Catalog, CatalogError, Change, Entry, EntryKey, Grant, GrantTarget, Name, Principal,
+    PrincipalKind, Right, Table,
+};
+use std::sync::Arc;
+
+impl StatementContext {
+    /// Changes the catalog by what `decide` says about the newest one, as far as the user's rights go.
+    pub(crate) async fn change(
+        &self,
+        decide: impl Fn(&Catalog) -> Result<Vec<Change>, CatalogError> + Send + Sync,
+    ) -> Result<Arc<Catalog>> {
+        let rights = self.rights();
+        let changed = self.engine.warehouse().change(|catalog| {
+            let mut changes = decide(catalog)?;
+            for change in &changes {
+                allow(rights, catalog, change)?;
+            }
+            keep_administrator(catalog, &changes)?;
+            changes.extend(own(rights, catalog, &changes));
+            Ok(changes)
+        });
+        let changed = changed.await?;
+        self.engine.admission().remember(&changed);
+        Ok(changed)
+    }
+}
+
+fn allow(rights: &Rights, catalog: &Catalog, change: &Change) -> Result<(), CatalogError> {
+    if rights.everything() {
+        return Ok(());
+    }
+    match change {
+        Change::Put(entry) => put(rights, entry, catalog.entry(&entry.key())),
+        Change::Drop(EntryKey::Table(name) | EntryKey::View(name)) => {
+            rights.require(Right::Create, name)
+        }
+        Change::Drop(EntryKey::Segment(name)) => rights.require(Right::Create, &members(name)),
+        Change::Drop(EntryKey::Schema(name)) => rights.require_in(Right::Create, name),
+        Change::Drop(EntryKey::Principal(_)) => {
+            rights.require_administrator("drop users and roles")
+        }
+    }
+}
+
+fn put(rights: &Rights, entry: &Entry, before: Option<&Entry>) -> Result<(), CatalogError> {
+    match (entry, before) {
+        // The home of segments comes into being with the first one.
+        (Entry::Schema(schema), None) if schema.name == HIDDEN_SCHEMA => Ok(()),
+        (Entry::Schema(_), None) => rights.require_administrator("make schemas"),
+        (Entry::Schema(schema), Some(_)) => rights.require_in(Right::Create, &schema.name),
+        (Entry::Table(table), Some(Entry::Table(before))) if lost_keys_only(table, before) => {
+            Ok(())
+        }
+        (Entry::Table(table), before) => rights.require_make(&table.name, before.is_some()),
+        (Entry::View(view), before) => rights.require_make(&view.name, before.is_some()),
+        (Entry::Segment(segment), before) => {
+            rights.require_make(&members(&segment.name), before.is_some())
+        }
+        (Entry::Principal(after), Some(Entry::Principal(before)))
+            if rights.user() == Some(&before.name) && new_password_only(after, before) =>
+        {
+            Ok(())
+        }
+        (Entry::Principal(_), _) => {
+            rights.require_administrator("make users and roles and grant to them")
+        }
+    }
+}
+
+/// Where somebody is an administrator, somebody stays one for as long as there are users.
+fn keep_administrator(before: &Catalog, changes: &[Change]) -> Result<(), CatalogError> {
+    let about_users = changes.iter().any(|change| {
+        matches!(change, Change::Put(Entry::Principal(_)) | Change::Drop(EntryKey::Principal(_)))
+    });
+    if !about_users || !has_administrator(before) {
+        return Ok(());
+    }
+    let after = before.apply(changes);
+    if has_users(&after) && !has_administrator(&after) {
+        return Err(CatalogError::invalid(format!(
+            "nobody would have the role \"{ADMINISTRATORS}\" any more"
+        ))
+        .with_hint(format!("GRANT {ADMINISTRATORS} TO somebody else first")));
+    }
+    Ok(())
+}
+
+fn has_administrator(catalog: &Catalog) -> bool {
+    let mut users = catalog.principals().filter(|principal| principal.kind == PrincipalKind::User);
+    users.any(|user| held_by(catalog, user).0.contains(ADMINISTRATORS))
+}
+
+/// The name under which a segment's members are kept.
+fn members(segment: &str) -> Name {
+    Name::new(HIDDEN_SCHEMA, segment)
+}
+
+fn lost_keys_only(after: &Table, before: &Table) -> bool {
+    let kept = after.constraints.iter().all(|constraint| before.constraints.contains(constraint));
+    kept && *after == Table { constraints: after.constraints.clone(), ..before.clone() }
+}
+
+fn new_password_only(after: &Principal, before: &Principal) -> bool {
+    let unchanged = Principal {
+        password_hash: after.password_hash.clone(),
+        stamp: after.stamp,
+        ..before.clone()
+    };
+    *after == unchanged
+}
+
+/// `ALL` on what is new, for who made it.
+fn own(rights: &Rights, catalog: &Catalog, changes: &[Change]) -> Option<Change> {
+    let user = rights.user().filter(|_| !rights.everything())?;
+    let made: Vec<Grant> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Put(entry) if catalog.entry(&entry.key()).is_none() => made(catalog, entry),
+            Change::Put(_) | Change::Drop(_) => None,
+        })
+        .map(|on| Grant { right: Right::All, on })
+        .collect();
+    if made.is_empty() {
+        return None;
+    }
+    let mut principal = catalog.principal(user).ok()?.clone();
+    principal.grants.extend(made);
+    Some(Change::Put(Entry::Principal(principal)))
+}
+
+/// What a new entry is to its maker. A renamed table is not new: its grants move with it.
+fn made(catalog: &Catalog, entry: &Entry) -> Option<GrantTarget> {
+    match entry {
+        Entry::Table(table)
+            if table.name.schema == HIDDEN_SCHEMA
+                || catalog.tables().any(|known| known.id == table.id) =>
+        {
+            None
+        }
+        Entry::Table(table) => Some(GrantTarget::Table(table.name.clone())),
+        Entry::View(view) => Some(GrantTarget::Table(view.name.clone())),
+        Entry::Segment(segment) => Some(GrantTarget::Segment(segment.name.clone())),
+        Entry::Schema(_) | Entry::Principal(_) => None,
+    }
+}

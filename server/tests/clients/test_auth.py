@@ -1,0 +1,193 @@
+"""Who gets in, from Python: the ADBC driver with users, tokens and TLS against `pareto serve`.
+
+The certificates are made by openssl, a program of its own, for an address on loopback.
+
+Run it alone with:  PARETO_BIN=target/release/pareto python -m pytest server/tests/clients/test_auth.py
+"""
+
+import contextlib
+import os
+import subprocess
+
+import adbc_driver_flightsql.dbapi as flight_sql
+import adbc_driver_manager
+import pyarrow
+import pytest
+from adbc_driver_flightsql import DatabaseOptions
+from test_adbc import Server, binary
+
+PASSWORD = "correct horse battery"
+SETUP = [
+    f"CREATE USER root PASSWORD '{PASSWORD}'",
+    f"CREATE USER ada PASSWORD '{PASSWORD}'",
+    "CREATE TABLE sales (id BIGINT, amount BIGINT)",
+    "CREATE TABLE hidden (id BIGINT)",
+    "INSERT INTO sales VALUES (1, 10), (2, 20)",
+    "GRANT SELECT, INSERT ON sales TO ada",
+]
+
+
+def own(warehouse, *statements):
+    """Runs statements as the owner of the warehouse: in a process of its own, past the server."""
+    command = [binary(), "sql", "--warehouse", str(warehouse)]
+    for statement in statements:
+        command += ["-c", statement]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+
+def connect(address, user=None, password=PASSWORD, autocommit=True, **options):
+    if user is not None:
+        options |= {"username": user, "password": password}
+    return flight_sql.connect(address, db_kwargs=options, autocommit=autocommit)
+
+
+def query(address, sql, user=None, password=PASSWORD, **options):
+    """The rows of one statement on a connection of its own."""
+    with connect(address, user, password, **options) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+@contextlib.contextmanager
+def refused(status):
+    with pytest.raises(adbc_driver_manager.Error) as caught:
+        yield caught
+    assert caught.value.status_code == status, caught.value
+
+
+UNAUTHENTICATED = adbc_driver_manager.AdbcStatusCode.UNAUTHENTICATED
+UNAUTHORIZED = adbc_driver_manager.AdbcStatusCode.UNAUTHORIZED
+NOT_FOUND = adbc_driver_manager.AdbcStatusCode.NOT_FOUND
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("guarded") / "warehouse"
+    own(path, *SETUP)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(warehouse):
+    server = Server(warehouse)
+    yield server
+    server.stop()
+
+
+def test_a_user_reads_what_was_granted(server):
+    assert query(server.address, "SELECT sum(amount), current_user FROM sales", "ada") == [(30, "ada")]
+
+
+def test_a_wrong_password_does_not_get_in(server):
+    for user, password in [("ada", "wrong"), ("nobody", PASSWORD), ("ada", "")]:
+        with refused(UNAUTHENTICATED):
+            query(server.address, "SELECT 1", user, password)
+    with refused(UNAUTHENTICATED):
+        query(server.address, "SELECT 1")
+
+
+def test_what_was_not_granted_is_not_there(server):
+    with refused(NOT_FOUND) as caught:
+        query(server.address, "SELECT * FROM hidden", "ada")
+    assert 'table "hidden" does not exist' in str(caught.value)
+    with refused(UNAUTHORIZED) as caught:
+        query(server.address, "DELETE FROM sales", "ada")
+    assert "GRANT DELETE ON public.sales TO ada" in str(caught.value)
+    with connect(server.address, "ada") as connection:
+        objects = connection.adbc_get_objects(depth="tables").read_all().to_pylist()
+    schemas = {schema["db_schema_name"]: schema["db_schema_tables"]
+               for catalog in objects for schema in catalog["catalog_db_schemas"]}
+    assert [table["table_name"] for table in schemas["public"]] == ["sales"]
+
+
+def test_an_upload_needs_the_right_to_insert(server, warehouse):
+    rows = pyarrow.table({"id": [3], "amount": [30]})
+    with connect(server.address, "ada") as connection, connection.cursor() as cursor:
+        assert cursor.adbc_ingest("sales", rows, mode="append") == 1
+        cursor.executemany("INSERT INTO sales VALUES (?, ?)", [(4, 40), (5, 50)])
+        with refused(UNAUTHORIZED):
+            cursor.adbc_ingest("mine", rows, mode="create")
+    own(warehouse, "DELETE FROM sales WHERE id > 2")
+
+
+def test_a_revoked_user_is_out_at_the_next_statement(server, warehouse):
+    own(warehouse, f"CREATE USER eve PASSWORD '{PASSWORD}'", "GRANT SELECT ON sales TO eve")
+    with connect(server.address, "eve") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM sales")
+        assert cursor.fetchall() == [(2,)]
+        own(warehouse, "REVOKE SELECT ON sales FROM eve")
+        # The driver reuses what it prepared; the rows are refused when they are asked for.
+        with refused(NOT_FOUND):
+            cursor.execute("SELECT count(*) FROM sales")
+            cursor.fetchall()
+        own(warehouse, "DROP USER eve")
+        with refused(UNAUTHENTICATED):
+            cursor.execute("SELECT 1")
+
+
+def test_no_password_is_written_down(server):
+    with connect(server.address, "root") as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE USER temp PASSWORD 'canary in the mine'")
+        cursor.execute("SELECT sql FROM system.queries WHERE sql LIKE 'CREATE USER temp%'")
+        assert {sql for (sql,) in cursor.fetchall()} == {"CREATE USER temp PASSWORD '***'"}
+    with refused(UNAUTHENTICATED):
+        query(server.address, "SELECT 1", "temp", "canary of the mine")
+    assert "canary" not in "".join(server.lines)
+
+
+def openssl(folder, *arguments):
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A CA, and a certificate for 127.0.0.1 of it."""
+    folder = tmp_path_factory.mktemp("certificates")
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl(folder, "req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test CA")
+    openssl(folder, "req", *new_key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl(folder, "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-out", "server.pem", "-days", "2", "-extfile", "names")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encrypted(warehouse, certificates):
+    server = Server(warehouse, "--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key")
+    yield server
+    server.stop()
+
+
+def test_tls(encrypted, certificates):
+    assert encrypted.address.startswith("grpc+tls://")
+    known = {DatabaseOptions.TLS_ROOT_CERTS.value: (certificates / "ca.pem").read_text()}
+    assert query(encrypted.address, "SELECT count(*) FROM sales", "ada", **known) == [(2,)]
+    with pytest.raises(adbc_driver_manager.Error):
+        query(encrypted.address, "SELECT 1", "ada")
+    with pytest.raises(adbc_driver_manager.Error):
+        query(encrypted.address.replace("grpc+tls", "grpc"), "SELECT 1", "ada")
+
+
+def test_our_own_client(encrypted, certificates):
+    def sql(password, *arguments):
+        command = [binary(), "sql", "--connect", encrypted.address, "--user", "ada", *arguments]
+        return subprocess.run([*command, "--format", "csv", "-c", "SELECT count(*) AS n FROM sales"], text=True,
+                              capture_output=True, timeout=60, env={**os.environ, "PARETO_PASSWORD": password})
+
+    ca = ["--tls-ca", str(certificates / "ca.pem")]
+    assert sql(PASSWORD, *ca).stdout == "n\n2\n"
+    wrong = sql("wrong", *ca)
+    assert wrong.returncode == 1 and "the user name or the password is wrong" in wrong.stderr
+    assert sql(PASSWORD).returncode == 1
+
+
+def test_what_cannot_be_safe_does_not_start(tmp_path):
+    def serve(*arguments):
+        command = [binary(), "serve", "--warehouse", str(tmp_path / "w"), "--flight", "0.0.0.0:0", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    refused = serve()
+    assert refused.returncode == 1 and "--insecure" in refused.stderr, refused.stderr
+    half = serve("--tls-cert", "cert.pem")
+    assert half.returncode == 2 and "--tls-key" in half.stderr, half.stderr
