@@ -7,6 +7,7 @@
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
+use crate::progress::QueryProgress;
 use crate::relations::{Names, Relations};
 use crate::rights::{self, Behalf, Rights};
 use crate::session::Session;
@@ -33,6 +34,8 @@ pub(crate) struct StatementContext {
     pub(crate) catalog: Arc<Catalog>,
     /// Functions, settings and names, ready to plan with.
     pub(crate) state: State,
+    /// Who wants to know how far the statement is.
+    pub(crate) watch: Option<Arc<QueryProgress>>,
     relations: Arc<Relations>,
 }
 
@@ -58,7 +61,7 @@ impl StatementContext {
             let catalog = Arc::clone(relations.catalog());
             state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
             state.mark_start_execution();
-            Ok(Self { engine, session, catalog, state: state.into(), relations })
+            Ok(Self { engine, session, catalog, state: state.into(), watch: None, relations })
         })
     }
 
@@ -154,6 +157,9 @@ impl StatementContext {
     ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
         Box::pin(async move {
             let physical = self.state.create_physical_plan(plan).await?;
+            if let Some(watch) = &self.watch {
+                watch.follow(&physical);
+            }
             Ok(execute_stream(physical, self.state.task_ctx())?)
         })
     }

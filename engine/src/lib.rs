@@ -54,5 +54,5 @@ pub use engine::{Engine, EngineOptions};
 pub use error::{EngineError, ErrorKind, Position, Result};
 pub use login::{Identity, Login};
 pub use pareto_catalog::Check;
-pub use progress::Progress;
+pub use progress::{Progress, QueryProgress};
 pub use session::{Outcome, Prepared, Session};

@@ -6,7 +6,10 @@
 //! Example: a load of three files calls `begin("loading sales", Some(total))`, `advance(bytes, rows)` as batches pass,
 //! then `finish()`.
 
-use std::fmt::Debug;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use std::fmt::{self, Debug};
+use std::sync::{Arc, OnceLock};
 
 /// Receives the progress of loads and rewrites.
 pub trait Progress: Debug + Send + Sync {
@@ -16,4 +19,53 @@ pub trait Progress: Debug + Send + Sync {
     fn advance(&self, bytes: u64, rows: u64);
     /// It ended, well or not.
     fn finish(&self);
+}
+
+/// How far a query is: the rows its scans have given, of those they will give.
+///
+/// Example: a scan of 1,000 rows that has handed on 250 is at 0.25. What is done with the rows afterwards is not
+/// counted, so a query at 1.0 may still sort. It is unknown for a query that reads no table.
+#[derive(Default)]
+pub struct QueryProgress(OnceLock<Arc<dyn ExecutionPlan>>);
+
+impl Debug for QueryProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("QueryProgress").field(&self.fraction()).finish()
+    }
+}
+
+impl QueryProgress {
+    /// The query starts with this plan. Only the first plan counts.
+    pub(crate) fn follow(&self, plan: &Arc<dyn ExecutionPlan>) {
+        let _later = self.0.set(Arc::clone(plan));
+    }
+
+    /// From 0 to 1; `None` while the query is being planned, and when nothing says how much there is to read.
+    pub fn fraction(&self) -> Option<f64> {
+        let (mut done, mut total) = (0, 0);
+        count(self.0.get()?.as_ref(), &mut done, &mut total);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a share of two counts needs no more digits"
+        )]
+        let fraction = done as f64 / total as f64;
+        (total > 0).then(|| fraction.min(1.0))
+    }
+}
+
+/// Adds up the leaves that know how many rows they have.
+fn count(plan: &dyn ExecutionPlan, done: &mut usize, total: &mut usize) {
+    let children = plan.children();
+    if children.is_empty() {
+        let context = StatisticsContext::default();
+        let rows = context.compute(plan, &StatisticsArgs::new()).ok();
+        if let Some(rows) = rows.and_then(|rows| rows.num_rows.get_value().copied()) {
+            *total += rows;
+            *done +=
+                plan.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0).min(rows);
+        }
+    }
+    for child in children {
+        count(child.as_ref(), done, total);
+    }
 }

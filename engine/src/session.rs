@@ -162,6 +162,11 @@ impl Session {
         self.id
     }
 
+    /// The value this session has set a setting to; `None` where it is as the engine has it.
+    pub fn chosen(&self, key: &str) -> Option<String> {
+        self.values().settings.get(key).cloned()
+    }
+
     /// Every setting with the value in effect.
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut state = self.engine.base().copy();

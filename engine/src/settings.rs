@@ -25,6 +25,8 @@ extensions_options! {
         pub result_cache: bool, default = true
         /// How old an answer from a materialized view may be
         pub max_staleness: String, default = "0".to_owned()
+        /// Which Arrow types a result is sent in: plain ones that every driver reads, or the engine's own
+        pub result_types: String, default = "plain".to_owned()
         /// Who is connected; not for SET
         pub user: String, default = "pareto".to_owned()
     }
@@ -88,6 +90,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.max_staleness",
         takes: Takes::Interval,
         about: "how old an answer from a materialized view may be",
+    },
+    Setting {
+        key: "pareto.result_types",
+        takes: Takes::OneOf(&["plain", "engine"]),
+        about: "Arrow types of results: plain, which every driver reads, or the engine's own",
     },
     Setting {
         key: "datafusion.execution.batch_size",

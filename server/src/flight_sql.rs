@@ -4,6 +4,7 @@
 //!                 descriptor, ticket, body ──> command.rs ──┬─> statement.rs   SQL text, tickets
 //!                                                           ├─> prepared.rs    prepared statements, parameters
 //!  tonic ──> FlightSql ──> claim.rs, sessions.rs (who calls)├─> metadata.rs    what exists, what the server can do
+//!                                                           ├─> poll.rs        statements that take long
 //!                                                           ├─> action.rs      cancel, renew, session options
 //!                 FlightData <── stream.rs <── wire.rs <────┴─> ingest.rs      rows in bulk
 //! ```
@@ -25,6 +26,7 @@ pub(crate) mod handshake;
 pub(crate) mod ingest;
 pub(crate) mod like;
 pub(crate) mod metadata;
+pub(crate) mod poll;
 pub(crate) mod prepared;
 pub(crate) mod session_options;
 pub(crate) mod sessions;
@@ -55,10 +57,12 @@ use tonic::{Request, Response, Status, Streaming};
 use self::claim::Claim;
 use self::command::{Fetch, Put, Query};
 use self::compute::Compute;
+use self::poll::Polled;
 use self::prepared::PreparedStatement;
 use self::sessions::{Caller, Gate, Sessions};
 use self::statement::Ticketed;
 use self::upload::Upload;
+use self::wire::Types;
 use crate::handle::Shelf;
 use crate::status::{internal, unimplemented};
 
@@ -66,6 +70,8 @@ const MAX_PREPARED: usize = 16_384;
 const PREPARED_IDLE: Duration = Duration::from_secs(12 * 3_600);
 const MAX_TICKETS: usize = 16_384;
 const TICKET_IDLE: Duration = Duration::from_secs(600);
+const MAX_POLLS: usize = 1_024;
+const POLL_IDLE: Duration = Duration::from_secs(120);
 
 /// The service.
 #[derive(Clone)]
@@ -73,6 +79,7 @@ pub(crate) struct FlightSql {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) prepared: Arc<Shelf<Arc<PreparedStatement>>>,
     pub(crate) tickets: Arc<Shelf<Arc<Ticketed>>>,
+    pub(crate) polls: Arc<Shelf<Arc<Polled>>>,
     /// Results that are being sent.
     pub(crate) running: Arc<AtomicU64>,
     /// Where statements are planned and run, apart from the threads that serve the wire.
@@ -94,6 +101,7 @@ impl FlightSql {
             sessions: Arc::new(Sessions::new(engine, gate)),
             prepared: Arc::new(Shelf::new("prepared statement", MAX_PREPARED, PREPARED_IDLE)),
             tickets: Arc::new(Shelf::new("ticket", MAX_TICKETS, TICKET_IDLE)),
+            polls: Arc::new(Shelf::new("poll", MAX_POLLS, POLL_IDLE)),
             running: Arc::default(),
             compute,
         }
@@ -118,13 +126,30 @@ impl FlightSql {
         }
     }
 
+    /// Who is calling, and which types they read.
+    fn recognize<T>(
+        &self,
+        request: &Request<T>,
+    ) -> impl Future<Output = Result<(Self, Caller, Types), Status>> + Send + use<T> {
+        let (front, caller) = (self.clone(), self.caller(request));
+        let asked = Types::asked(request.metadata());
+        async move {
+            let caller = caller.await?;
+            let types = asked.of(&caller.session);
+            Ok((front, caller, types))
+        }
+    }
+
     async fn info(
         &self,
         caller: &Caller,
+        types: Types,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
         match Query::decode(&descriptor)? {
-            Query::Statement(command) => statement::info(self, caller, command, descriptor).await,
+            Query::Statement(command) => {
+                statement::info(self, caller, command, types, descriptor).await
+            }
             Query::Prepared(command) => prepared::info(self, caller, command, descriptor).await,
             Query::Metadata(command) => {
                 let schema = wire::schema_bytes(&metadata::schema(&command))?;
@@ -141,21 +166,27 @@ impl FlightSql {
     async fn schema(
         &self,
         caller: &Caller,
+        types: Types,
         descriptor: &FlightDescriptor,
     ) -> Result<SchemaResult, Status> {
         let schema = match Query::decode(descriptor)? {
-            Query::Statement(command) => statement::schema(caller, &command).await?,
+            Query::Statement(command) => statement::schema(caller, &command, types).await?,
             Query::Prepared(command) => prepared::schema(self, caller, &command)?,
             Query::Metadata(command) => metadata::schema(&command),
         };
         Ok(SchemaResult { schema: wire::schema_bytes(&schema)? })
     }
 
-    async fn fetch(&self, caller: &Caller, ticket: &Ticket) -> Result<stream::Messages, Status> {
+    async fn fetch(
+        &self,
+        caller: &Caller,
+        types: Types,
+        ticket: &Ticket,
+    ) -> Result<stream::Messages, Status> {
         match Fetch::decode(&ticket.ticket)? {
             Fetch::Ticket(handle) => statement::fetch(self, caller, handle).await,
             Fetch::Query(Query::Metadata(command)) => {
-                stream::encode_batch(&metadata::batch(caller, &command).await?)
+                stream::encode_batch(&metadata::batch(caller, &command, types).await?)
             }
             // Some clients fetch a prepared statement without asking for its info first.
             Fetch::Query(Query::Prepared(command)) => {
@@ -164,8 +195,8 @@ impl FlightSql {
                 self.fetch_info(caller, info).await
             }
             Fetch::Query(Query::Statement(command)) => {
-                let info =
-                    statement::info(self, caller, command, FlightDescriptor::default()).await?;
+                let descriptor = FlightDescriptor::default();
+                let info = statement::info(self, caller, command, types, descriptor).await?;
                 self.fetch_info(caller, info).await
             }
         }
@@ -234,31 +265,27 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let (front, caller) = (self.clone(), self.caller(&request).await?);
+        let (front, caller, types) = self.recognize(&request).await?;
         let renewed = caller.renewed.clone();
-        let work = async move { front.info(&caller, request.into_inner()).await };
+        let work = async move { front.info(&caller, types, request.into_inner()).await };
         Ok(renewing(self.compute.run(work).await?, renewed))
     }
 
-    /// Plans are made in one step, so every poll is answered as complete; the rows stream while they are computed.
+    /// Only waits for what runs elsewhere, so it may stay on the wire's threads.
     async fn poll_flight_info(
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        let (front, caller) = (self.clone(), self.caller(&request).await?);
-        let work = async move { front.info(&caller, request.into_inner()).await };
-        let info = self.compute.run(work).await?;
-        let mut poll = PollInfo::new().with_info(info);
-        poll.progress = Some(1.0);
-        Ok(Response::new(poll))
+        let (front, caller, types) = self.recognize(&request).await?;
+        poll::poll(&front, &caller, types, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_schema(
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
-        let (front, caller) = (self.clone(), self.caller(&request).await?);
-        let work = async move { front.schema(&caller, &request.into_inner()).await };
+        let (front, caller, types) = self.recognize(&request).await?;
+        let work = async move { front.schema(&caller, types, &request.into_inner()).await };
         self.compute.run(work).await.map(Response::new)
     }
 
@@ -266,9 +293,9 @@ impl FlightService for FlightSql {
         &self,
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
-        let (front, caller) = (self.clone(), self.caller(&request).await?);
+        let (front, caller, types) = self.recognize(&request).await?;
         let renewed = caller.renewed.clone();
-        let work = async move { front.fetch(&caller, &request.into_inner()).await };
+        let work = async move { front.fetch(&caller, types, &request.into_inner()).await };
         Ok(renewing(self.compute.run(work).await?, renewed))
     }
 
@@ -276,7 +303,7 @@ impl FlightService for FlightSql {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let (front, caller) = (self.clone(), self.caller(&request).await?);
+        let (front, caller, _) = self.recognize(&request).await?;
         let work = async move { front.put(&caller, request.into_inner()).await };
         let app_metadata = self.compute.run(work).await?;
         Ok(Response::new(streams::iter([Ok(PutResult { app_metadata })]).boxed()))
@@ -286,8 +313,8 @@ impl FlightService for FlightSql {
         &self,
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
-        let caller = self.caller(&request).await?;
-        let answer = action::run(self, &caller, request.into_inner()).await?;
+        let (front, caller, types) = self.recognize(&request).await?;
+        let answer = action::run(&front, &caller, request.into_inner(), types).await?;
         let results = answer.body.map(|body| Ok(arrow_flight::Result { body }));
         let mut response = Response::new(streams::iter(results).boxed());
         if let Some(cookie) = answer.cookie {

@@ -269,6 +269,13 @@ async fn run_flight(
             None => std::future::pending().await,
         }
     };
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<FlightServiceServer<FlightSql>>().await;
+    // Whoever watches the health looks for another server from here on, while the running calls end.
+    let shutdown = async move {
+        shutdown.await;
+        reporter.set_not_serving::<FlightServiceServer<FlightSql>>().await;
+    };
     let serving = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -276,6 +283,7 @@ async fn run_flight(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE / 2))
         .add_service(service)
+        .add_service(health)
         .serve_with_incoming_shutdown(connection::accept(listener, tls), shutdown);
     tokio::select! {
         served = serving => served.map_err(|source| failed("Flight SQL", source)),

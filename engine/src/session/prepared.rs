@@ -8,12 +8,15 @@
 use super::{Outcome, Session, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
+use crate::progress::QueryProgress;
 use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Cast, Expr, LogicalPlan, TryCast};
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -77,8 +80,17 @@ impl Prepared {
 
     /// Runs it with the one row of `parameters`.
     pub async fn execute(&self, parameters: Option<RecordBatch>) -> Result<Outcome> {
+        self.execute_watched(parameters, None).await
+    }
+
+    /// The same, with someone who wants to know how far it is.
+    pub async fn execute_watched(
+        &self,
+        parameters: Option<RecordBatch>,
+        watch: Option<Arc<QueryProgress>>,
+    ) -> Result<Outcome> {
         let mut running = self.session.begin(&self.sql);
-        match Box::pin(self.run(parameters)).await {
+        match Box::pin(self.run(parameters, watch)).await {
             Ok(outcome) => Ok(running.follow(outcome, &self.sql)),
             Err(error) => {
                 let error = error.locate(&self.sql);
@@ -88,9 +100,14 @@ impl Prepared {
         }
     }
 
-    fn run(&self, parameters: Option<RecordBatch>) -> BoxFuture<'_, Result<Outcome>> {
+    fn run(
+        &self,
+        parameters: Option<RecordBatch>,
+        watch: Option<Arc<QueryProgress>>,
+    ) -> BoxFuture<'_, Result<Outcome>> {
         Box::pin(async move {
-            let context = self.session.context().await?;
+            let mut context = self.session.context().await?;
+            context.watch = watch;
             let given = parameters.as_ref().map_or(0, RecordBatch::num_columns);
             let wanted = self.parameters.fields().len();
             if given != wanted {
@@ -122,7 +139,8 @@ fn output_of(context: &StatementContext, plan: &LogicalPlan) -> SchemaRef {
 }
 
 fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
-    let types: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
+    let mut types: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
+    settle(plan, &mut types)?;
     let count = types
         .keys()
         .filter_map(|name| name.strip_prefix('$')?.parse::<usize>().ok())
@@ -137,6 +155,34 @@ fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
         Field::new(name, data_type, true)
     });
     Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+}
+
+/// Gives a type to parameters that DataFusion leaves open and whose place says it: `CAST(? AS INT)` takes an INT,
+/// `LIMIT ?` and `OFFSET ?` a whole number. Drivers refuse to bind anything but the announced type.
+fn settle(plan: &LogicalPlan, types: &mut HashMap<String, Option<DataType>>) -> Result<()> {
+    let mut settle_one = |expr: &Expr, data_type: &DataType| {
+        if let Expr::Placeholder(Placeholder { id, .. }) = expr {
+            let known = types.entry(id.clone()).or_insert(None);
+            known.get_or_insert_with(|| data_type.clone());
+        }
+    };
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            let bounds = [&limit.skip, &limit.fetch];
+            bounds.into_iter().flatten().for_each(|bound| settle_one(bound, &DataType::Int64));
+        }
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) =
+                    expr
+                {
+                    settle_one(expr, field.data_type());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(())
 }
 
 fn bind(plan: LogicalPlan, row: &RecordBatch, parameters: &SchemaRef) -> Result<LogicalPlan> {

@@ -13,6 +13,7 @@ use tonic::Status;
 use super::command::decode_any;
 use super::session_options::{SetCookie, SetRequest};
 use super::sessions::Caller;
+use super::wire::Types;
 use super::{FlightSql, cancel, prepared, session_options};
 use crate::status::{invalid, unimplemented};
 
@@ -98,12 +99,14 @@ pub(crate) async fn run(
     front: &FlightSql,
     caller: &Caller,
     action: Action,
+    types: Types,
 ) -> Result<Answer, Status> {
     match action.r#type.as_str() {
         "CreatePreparedStatement" => match decode_any(&action.body, "body")? {
             Command::ActionCreatePreparedStatementRequest(request) => {
                 let (own_front, own_caller) = (front.clone(), caller.clone());
-                let work = async move { prepared::create(&own_front, &own_caller, request).await };
+                let work =
+                    async move { prepared::create(&own_front, &own_caller, request, types).await };
                 front.compute.run(work).await.map(Answer::from)
             }
             other => Err(wrong_body(&action, &other)),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! CancelFlightInfo(info)        every ticket of the info is forgotten and its running streams end with CANCELLED
-//! CancelQuery(info)             the same, in the older form
+//! CancelQuery(info)             the same, in the older form; both stop a query that is still being polled for
 //! RenewFlightEndpoint(endpoint) the ticket lives its full time again, counted from now
 //! ```
 //!
@@ -20,7 +20,7 @@ use tonic::Status;
 
 use super::command::Fetch;
 use super::sessions::Caller;
-use super::{FlightSql, statement};
+use super::{FlightSql, poll, statement};
 use crate::handle::Handle;
 use crate::status::invalid;
 
@@ -65,6 +65,11 @@ pub(crate) fn renew(
 
 fn cancel(front: &FlightSql, caller: &Caller, info: &FlightInfo) -> Result<CancelStatus, Status> {
     let mut status = CancelStatus::NotCancellable;
+    if let Some(descriptor) = &info.flight_descriptor
+        && poll::stop(front, caller, descriptor)
+    {
+        status = CancelStatus::Cancelled;
+    }
     for endpoint in &info.endpoint {
         let Some(handle) = ticket(endpoint)? else { continue };
         if let Ok(ticketed) = statement::owned(front, caller, handle) {

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
 use tonic::Status;
 
 use crate::status::internal;
@@ -27,6 +27,11 @@ impl Compute {
     /// The threads of the runtime this is called on.
     pub(crate) fn here() -> Self {
         Self(Handle::current())
+    }
+
+    /// Starts work there that outlives the call; aborting it is up to whoever keeps the handle.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.0.spawn(work).abort_handle()
     }
 
     /// Runs work there. Dropping the future aborts the work.

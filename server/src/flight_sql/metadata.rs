@@ -33,6 +33,7 @@ use tonic::Status;
 
 use super::command::Metadata;
 use super::sessions::Caller;
+use super::wire::Types;
 use crate::status::{from_datafusion, from_engine, internal};
 
 /// The schema of the answer, known without asking anybody.
@@ -52,12 +53,16 @@ pub(crate) fn schema(command: &Metadata) -> SchemaRef {
 }
 
 /// The answer.
-pub(crate) async fn batch(caller: &Caller, command: &Metadata) -> Result<RecordBatch, Status> {
+pub(crate) async fn batch(
+    caller: &Caller,
+    command: &Metadata,
+    types: Types,
+) -> Result<RecordBatch, Status> {
     let session = &caller.session;
     match command {
         Metadata::Catalogs(_) => catalogs::batch(session).await,
         Metadata::DbSchemas(command) => db_schemas::batch(session, command).await,
-        Metadata::Tables(command) => tables::batch(session, command).await,
+        Metadata::Tables(command) => tables::batch(session, command, types).await,
         Metadata::TableTypes(_) => table_types::batch(),
         Metadata::PrimaryKeys(command) => primary_keys::batch(session, command).await,
         Metadata::ExportedKeys(command) => foreign_keys::exported(session, command).await,

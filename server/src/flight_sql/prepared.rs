@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use arrow_flight::sql::{
     ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, Any,
     CommandPreparedStatementQuery, CommandPreparedStatementUpdate, DoPutPreparedStatementResult,
@@ -28,7 +28,9 @@ use prost::Message;
 use tonic::Status;
 
 use super::sessions::Caller;
+use super::statement::Asked;
 use super::upload::{self, Upload};
+use super::wire::Types;
 use super::{FlightSql, bulk_insert, statement, wire};
 use crate::handle::Handle;
 use crate::status::from_engine;
@@ -37,6 +39,7 @@ use crate::status::from_engine;
 pub(crate) struct PreparedStatement {
     user: Arc<str>,
     prepared: Arc<Prepared>,
+    types: Types,
     /// What the next run uses.
     bound: Mutex<Vec<RecordBatch>>,
 }
@@ -81,16 +84,18 @@ pub(crate) async fn create(
     front: &FlightSql,
     caller: &Caller,
     request: ActionCreatePreparedStatementRequest,
+    types: Types,
 ) -> Result<Bytes, Status> {
     statement::refuse_transaction(request.transaction_id.as_ref())?;
     let prepared =
         caller.session.prepare(&request.query).await.map_err(|error| from_engine(&error))?;
-    let dataset_schema = wire::schema_bytes(&statement::announced_schema(&prepared))?;
-    let parameter_schema = wire::schema_bytes(&parameter_schema(&prepared))?;
+    let dataset_schema = wire::schema_bytes(&statement::announced_schema(&prepared, types))?;
+    let parameter_schema = wire::schema_bytes(&parameter_schema(&prepared, types))?;
     let is_update = Some(statement::is_update(&prepared));
     let statement = PreparedStatement {
         user: Arc::clone(&caller.user),
         prepared: Arc::new(prepared),
+        types,
         bound: Mutex::default(),
     };
     let prepared_statement_handle = front.prepared.put(Arc::new(statement))?.encode();
@@ -122,7 +127,8 @@ pub(crate) async fn info(
 ) -> Result<FlightInfo, Status> {
     let statement = find(front, caller, decode(&command.prepared_statement_handle)?)?;
     let prepared = Arc::clone(&statement.prepared);
-    statement::announce(front, caller, prepared, statement.bound(), descriptor).await
+    let asked = Asked { prepared, parameters: statement.bound(), types: statement.types };
+    statement::announce(front, caller, asked, descriptor).await
 }
 
 /// GetSchema of a prepared statement.
@@ -132,7 +138,7 @@ pub(crate) fn schema(
     command: &CommandPreparedStatementQuery,
 ) -> Result<SchemaRef, Status> {
     let statement = find(front, caller, decode(&command.prepared_statement_handle)?)?;
-    Ok(statement::announced_schema(&statement.prepared))
+    Ok(statement::announced_schema(&statement.prepared, statement.types))
 }
 
 /// DoPut of parameters for a query: checks and keeps them.
@@ -198,13 +204,20 @@ fn decode(bytes: &[u8]) -> Result<Handle, Status> {
 }
 
 /// What the client may bind, in wire types. Any parameter may be NULL, whatever the planner thinks of the column.
-fn parameter_schema(prepared: &Prepared) -> Schema {
-    let schema = wire::schema(&prepared.parameter_schema());
-    Schema::new(
-        schema
-            .fields()
-            .iter()
-            .map(|field| field.as_ref().clone().with_nullable(true))
-            .collect::<Vec<_>>(),
-    )
+fn parameter_schema(prepared: &Prepared, types: Types) -> Schema {
+    let schema = wire::schema(&prepared.parameter_schema(), types);
+    let open = |field: &FieldRef| {
+        let data_type = match field.data_type() {
+            // The driver of Java writes milliseconds, whatever unit it is told.
+            DataType::Timestamp(_, zone) if types == Types::Java => {
+                DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
+            }
+            DataType::Time32(_) | DataType::Time64(_) if types == Types::Java => {
+                DataType::Time32(TimeUnit::Millisecond)
+            }
+            other => other.clone(),
+        };
+        Field::new(field.name(), data_type, true)
+    };
+    Schema::new(schema.fields().iter().map(open).collect::<Vec<_>>())
 }

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::wire;
+use super::wire::{self, Types};
 use crate::status::{internal, invalid};
 
 /// Batches that wait for the disk.
@@ -43,7 +43,7 @@ impl Spool {
         schema: &Schema,
         batches: impl Stream<Item = Result<RecordBatch, Status>> + Send,
     ) -> Result<Self, Status> {
-        let schema = wire::schema(schema);
+        let schema = wire::schema(schema, Types::Plain);
         check_columns(&schema)?;
         let path = Temporary::new();
         let file = path.create().map_err(|source| disk(&ParquetError::from(source)))?;

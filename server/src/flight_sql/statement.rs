@@ -11,7 +11,8 @@
 //! GetFlightInfo answers: the driver fetches in the background and throws errors of that fetch away, so anything later
 //! would lose statements silently. A SELECT may be fetched again while its ticket lives; an update is never repeated.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -21,12 +22,15 @@ use arrow_flight::sql::{
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use pareto_engine::{Outcome, Prepared};
+use pareto_engine::{Outcome, Prepared, QueryProgress};
 use prost::Message;
 use tonic::Status;
 
+use super::command::Fetch;
+use super::metadata::columns;
 use super::sessions::Caller;
 use super::stream::{Cancel, Messages, Rows};
+use super::wire::Types;
 use super::{FlightSql, prepared, stream as outgoing, upload, wire};
 use crate::handle::Handle;
 use crate::status::{from_datafusion, from_engine, internal, invalid, unimplemented};
@@ -37,6 +41,15 @@ pub(crate) struct Ticketed {
     pub(crate) cancel: Cancel,
     schema: SchemaRef,
     source: Source,
+    /// A run that a poll began; the first fetch goes on with it.
+    started: Mutex<Option<Rows>>,
+}
+
+/// A statement about to be announced: its plan, the rows it is run with, and the types its result is sent in.
+pub(crate) struct Asked {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) parameters: Vec<RecordBatch>,
+    pub(crate) types: Types,
 }
 
 enum Source {
@@ -51,23 +64,26 @@ pub(crate) async fn info(
     front: &FlightSql,
     caller: &Caller,
     command: CommandStatementQuery,
+    types: Types,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
     refuse_transaction(command.transaction_id.as_ref())?;
     let prepared =
         caller.session.prepare(&command.query).await.map_err(|error| from_engine(&error))?;
-    announce(front, caller, Arc::new(prepared), Vec::new(), descriptor).await
+    let asked = Asked { prepared: Arc::new(prepared), parameters: Vec::new(), types };
+    announce(front, caller, asked, descriptor).await
 }
 
 /// GetSchema of SQL text.
 pub(crate) async fn schema(
     caller: &Caller,
     command: &CommandStatementQuery,
+    types: Types,
 ) -> Result<SchemaRef, Status> {
     refuse_transaction(command.transaction_id.as_ref())?;
     let prepared =
         caller.session.prepare(&command.query).await.map_err(|error| from_engine(&error))?;
-    Ok(announced_schema(&prepared))
+    Ok(announced_schema(&prepared, types))
 }
 
 /// DoPut of SQL text: runs it and counts.
@@ -85,12 +101,12 @@ pub(crate) async fn update(
 pub(crate) async fn announce(
     front: &FlightSql,
     caller: &Caller,
-    prepared: Arc<Prepared>,
-    parameters: Vec<RecordBatch>,
+    asked: Asked,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
+    let Asked { prepared, parameters, types } = asked;
     check_parameters(&prepared, &parameters)?;
-    let schema = announced_schema(&prepared);
+    let schema = announced_schema(&prepared, types);
     let (source, total_records) = if is_update(&prepared) {
         let count = prepared::run_update(caller, &prepared, &parameters).await?;
         (Source::Done, count.unwrap_or(-1))
@@ -98,8 +114,8 @@ pub(crate) async fn announce(
         (Source::Query(prepared, parameters), -1)
     };
     let bytes = wire::schema_bytes(&schema)?;
-    let ticketed =
-        Ticketed { user: Arc::clone(&caller.user), cancel: Cancel::new(), schema, source };
+    let (user, cancel, started) = (Arc::clone(&caller.user), Cancel::new(), Mutex::default());
+    let ticketed = Ticketed { user, cancel, schema, source, started };
     let handle = front.tickets.put(Arc::new(ticketed))?;
     let ticket =
         TicketStatementQuery { statement_handle: handle.encode() }.as_any().encode_to_vec();
@@ -121,14 +137,49 @@ pub(crate) async fn fetch(
     handle: Handle,
 ) -> Result<Messages, Status> {
     let ticketed = owned(front, caller, handle)?;
-    let rows = match &ticketed.source {
-        Source::Query(prepared, parameters) => {
-            run_query(Arc::clone(prepared), parameters.clone()).await?
+    let started = ticketed.take_started();
+    let rows = match (&ticketed.source, started) {
+        (_, Some(started)) => started,
+        (Source::Query(prepared, parameters), None) => {
+            run_query(Arc::clone(prepared), parameters.clone(), None).await?
         }
-        Source::Done => stream::empty().boxed(),
+        (Source::Done, None) => stream::empty().boxed(),
     };
     let schema = Arc::clone(&ticketed.schema);
     Ok(outgoing::encode(rows, schema, ticketed.cancel.clone(), &front.running))
+}
+
+impl Ticketed {
+    fn take_started(&self) -> Option<Rows> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Runs an announced query up to its first rows and leaves them for the first fetch. What nobody fetches while the
+/// ticket lives is thrown away.
+pub(crate) async fn start(
+    front: &FlightSql,
+    caller: &Caller,
+    info: &FlightInfo,
+    progress: &Arc<QueryProgress>,
+) -> Result<(), Status> {
+    let tickets = info.endpoint.iter().filter_map(|endpoint| endpoint.ticket.as_ref());
+    for ticket in tickets {
+        let Fetch::Ticket(handle) = Fetch::decode(&ticket.ticket)? else { continue };
+        let ticketed = owned(front, caller, handle)?;
+        let Source::Query(prepared, parameters) = &ticketed.source else { continue };
+        let (prepared, parameters) = (Arc::clone(prepared), parameters.clone());
+        let mut rows = run_query(prepared, parameters, Some(progress)).await?;
+        let first = rows.next().await.transpose()?;
+        let rows = stream::iter(first.map(Ok)).chain(rows).boxed();
+        *ticketed.started.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
+        let (kept, idle) = (Arc::downgrade(&ticketed), front.tickets.idle());
+        let _forgotten = front.compute.spawn(async move {
+            tokio::time::sleep(idle).await;
+            drop(kept.upgrade().and_then(|ticketed| ticketed.take_started()));
+        });
+    }
+    Ok(())
 }
 
 /// The ticket's content, for its owner only. A stranger learns nothing from the refusal.
@@ -143,15 +194,25 @@ pub(crate) fn owned(
 
 /// Announces when an untouched ticket expires.
 pub(crate) fn expire_later(front: &FlightSql, endpoint: &mut FlightEndpoint) {
-    let expires = chrono::Utc::now() + front.tickets.idle();
+    expire_after(front.tickets.idle(), endpoint);
+}
+
+/// Announces that an endpoint expires after so long.
+pub(crate) fn expire_after(idle: Duration, endpoint: &mut FlightEndpoint) {
+    let expires = chrono::Utc::now() + idle;
     let timestamp = endpoint.expiration_time.get_or_insert_default();
     timestamp.seconds = expires.timestamp();
     timestamp.nanos = i32::try_from(expires.timestamp_subsec_nanos()).unwrap_or_default();
 }
 
-/// The one schema of a statement's result; an update has none.
-pub(crate) fn announced_schema(prepared: &Prepared) -> SchemaRef {
-    if prepared.is_update() { Arc::new(Schema::empty()) } else { wire::schema(&prepared.schema()) }
+/// The one schema of a statement's result, its columns described for drivers; an update has none.
+pub(crate) fn announced_schema(prepared: &Prepared, types: Types) -> SchemaRef {
+    let schema = if prepared.is_update() {
+        Schema::empty()
+    } else {
+        columns::describe_result(&prepared.schema(), types)
+    };
+    Arc::new(schema)
 }
 
 /// Statements without columns have nothing to fetch, so they must not wait for a fetch to run.
@@ -182,7 +243,11 @@ pub(crate) async fn run_update(
 
 /// Runs a query once per row of parameters, one after another. The first run starts now, so that what is wrong with
 /// the query is the answer to the call and not a broken stream.
-async fn run_query(prepared: Arc<Prepared>, parameters: Vec<RecordBatch>) -> Result<Rows, Status> {
+async fn run_query(
+    prepared: Arc<Prepared>,
+    parameters: Vec<RecordBatch>,
+    progress: Option<&Arc<QueryProgress>>,
+) -> Result<Rows, Status> {
     let mut runs = Vec::new();
     for batch in &parameters {
         for index in 0..batch.num_rows() {
@@ -194,18 +259,23 @@ async fn run_query(prepared: Arc<Prepared>, parameters: Vec<RecordBatch>) -> Res
     }
     let mut runs = runs.into_iter();
     let Some(first) = runs.next() else { return Ok(stream::empty().boxed()) };
-    let started = run_once(&prepared, first).await?;
+    let started = run_once(&prepared, first, progress.cloned()).await?;
     let later = stream::iter(runs)
         .then(move |row| {
             let prepared = Arc::clone(&prepared);
-            async move { run_once(&prepared, row).await }
+            async move { run_once(&prepared, row, None).await }
         })
         .try_flatten();
     Ok(started.chain(later).boxed())
 }
 
-async fn run_once(prepared: &Prepared, row: Option<RecordBatch>) -> Result<Rows, Status> {
-    match prepared.execute(row).await.map_err(|error| from_engine(&error))? {
+async fn run_once(
+    prepared: &Prepared,
+    row: Option<RecordBatch>,
+    progress: Option<Arc<QueryProgress>>,
+) -> Result<Rows, Status> {
+    let outcome = prepared.execute_watched(row, progress).await;
+    match outcome.map_err(|error| from_engine(&error))? {
         Outcome::Rows(rows) => Ok(rows.map_err(from_datafusion).boxed()),
         Outcome::Affected(_) | Outcome::Done => Err(internal(
             "fetching the result",

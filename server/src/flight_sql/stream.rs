@@ -20,7 +20,7 @@ use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
-use arrow_flight::{FlightData, SchemaAsIpc};
+use arrow_flight::FlightData;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::{mpsc, watch};
@@ -97,7 +97,7 @@ pub(crate) fn encode_batch(batch: &RecordBatch) -> Result<Messages, Status> {
     let mut encoder = Encoder::new();
     let mut messages = vec![Ok(encoder.schema(&batch.schema()))];
     for part in split(batch)? {
-        messages.push(encoder.batch(&part));
+        messages.extend(encoder.batch(&part)?.into_iter().map(Ok));
     }
     Ok(futures::stream::iter(messages).boxed())
 }
@@ -129,8 +129,10 @@ async fn pump(
             None => false,
         };
         for part in split(&gathered.take(&announced)?)? {
-            if sender.send(encoder.batch(&part)).await.is_err() {
-                return Ok(());
+            for message in encoder.batch(&part)? {
+                if sender.send(Ok(message)).await.is_err() {
+                    return Ok(());
+                }
             }
         }
         if ended {
@@ -198,7 +200,7 @@ fn split(batch: &RecordBatch) -> Result<Vec<RecordBatch>, Status> {
         .collect())
 }
 
-/// Arrow IPC without dictionaries: the wire's types have none.
+/// Arrow IPC. The wire's types have no dictionaries, the engine's own may.
 struct Encoder {
     generator: IpcDataGenerator,
     dictionaries: DictionaryTracker,
@@ -219,16 +221,20 @@ impl Encoder {
         }
     }
 
-    fn schema(&self, schema: &SchemaRef) -> FlightData {
-        SchemaAsIpc::new(schema, &self.options).into()
+    /// The schema; it comes first, for it numbers the dictionaries.
+    fn schema(&mut self, schema: &SchemaRef) -> FlightData {
+        self.generator
+            .schema_to_bytes_with_dictionary_tracker(schema, &mut self.dictionaries, &self.options)
+            .into()
     }
 
-    fn batch(&mut self, batch: &RecordBatch) -> Result<FlightData, Status> {
-        let (_, encoded) = self
+    /// The rows, after the dictionaries they need.
+    fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<FlightData>, Status> {
+        let (dictionaries, encoded) = self
             .generator
             .encode(batch, &mut self.dictionaries, &self.options, &mut self.context)
             .map_err(|source| internal("encoding rows", source))?;
-        Ok(encoded.into())
+        Ok(dictionaries.into_iter().chain([encoded]).map(Into::into).collect())
     }
 }
 

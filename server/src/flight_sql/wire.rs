@@ -8,6 +8,10 @@
 //! Decimal32, Decimal64       ──> Decimal128   Null                                  ──> Utf8
 //! ```
 //!
+//! Java's driver misreads unsigned numbers, so for it they are one size larger and signed ([`Types::Java`]); those of 64
+//! bits stay as they are, every count and rank fits. `SET pareto.result_types = engine` sends what the engine has, for
+//! programs that know Arrow well ([`Types::Engine`]).
+//!
 //! The schema that comes out of here is the one schema of a result: FlightInfo, GetSchema, the prepared statement and
 //! every batch of the stream carry it. A batch that does not fit is cast, by name of the announced type, never sent as
 //! it is.
@@ -20,13 +24,45 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Sche
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::{IpcMessage, SchemaAsIpc};
 use bytes::Bytes;
+use pareto_engine::Session;
 use tonic::Status;
+use tonic::metadata::MetadataMap;
 
 use crate::status::internal;
 
+/// Which types a client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Types {
+    /// What every driver reads.
+    Plain,
+    /// The same for the driver of Java: no unsigned numbers below 64 bits.
+    Java,
+    /// The engine's own, views and dictionaries included.
+    Engine,
+}
+
+impl Types {
+    /// The types that suit a caller's program, which says what it is in `user-agent`.
+    pub(crate) fn asked(headers: &MetadataMap) -> Self {
+        let agent = headers.get("user-agent").and_then(|agent| agent.to_str().ok());
+        if agent.is_some_and(|agent| agent.contains("grpc-java")) {
+            Self::Java
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// These, unless the session has set others.
+    pub(crate) fn of(self, session: &Session) -> Self {
+        let chosen = session.chosen("pareto.result_types");
+        if chosen.as_deref() == Some("engine") { Self::Engine } else { self }
+    }
+}
+
 /// The wire's schema for a result of this schema. Metadata of the engine's own making stays home.
-pub(crate) fn schema(schema: &Schema) -> SchemaRef {
-    let fields: Vec<FieldRef> = schema.fields().iter().map(wire_field).collect();
+pub(crate) fn schema(schema: &Schema, types: Types) -> SchemaRef {
+    let fields: Vec<FieldRef> =
+        schema.fields().iter().map(|field| wire_field(field, types)).collect();
     Arc::new(Schema::new(fields))
 }
 
@@ -69,29 +105,42 @@ pub(crate) fn batch(batch: &RecordBatch, announced: &SchemaRef) -> Result<Record
         .map_err(|source| internal("sending the result", source))
 }
 
-fn wire_field(field: &FieldRef) -> FieldRef {
-    let data_type = wire_type(field.data_type());
+fn wire_field(field: &FieldRef, types: Types) -> FieldRef {
+    let data_type = wire_type(field.data_type(), types);
     // A column that is nothing but NULL has no room to say so once it is text.
     let nullable = field.is_nullable() || *field.data_type() == DataType::Null;
     Arc::new(Field::new(field.name(), data_type, nullable))
 }
 
-fn wire_type(data_type: &DataType) -> DataType {
+fn wire_type(data_type: &DataType, types: Types) -> DataType {
+    match (types, data_type) {
+        // Not even programs that know Arrow well agree on what a column of type Null is.
+        (Types::Engine, DataType::Null) => return DataType::Utf8,
+        (Types::Engine, own) => return own.clone(),
+        (Types::Java, DataType::UInt8) => return DataType::Int16,
+        (Types::Java, DataType::UInt16) => return DataType::Int32,
+        (Types::Java, DataType::UInt32) => return DataType::Int64,
+        (Types::Plain | Types::Java, _) => {}
+    }
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128((*precision).min(DECIMAL128_MAX_PRECISION), *scale)
         }
-        DataType::Dictionary(_, values) => wire_type(values),
-        DataType::RunEndEncoded(_, values) => wire_type(values.data_type()),
+        DataType::Dictionary(_, values) => wire_type(values, types),
+        DataType::RunEndEncoded(_, values) => wire_type(values.data_type(), types),
         DataType::List(item)
         | DataType::LargeList(item)
         | DataType::ListView(item)
-        | DataType::LargeListView(item) => DataType::List(wire_field(item)),
-        DataType::FixedSizeList(item, size) => DataType::FixedSizeList(wire_field(item), *size),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(wire_field).collect()),
-        DataType::Map(entries, sorted) => DataType::Map(wire_field(entries), *sorted),
+        | DataType::LargeListView(item) => DataType::List(wire_field(item, types)),
+        DataType::FixedSizeList(item, size) => {
+            DataType::FixedSizeList(wire_field(item, types), *size)
+        }
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| wire_field(field, types)).collect())
+        }
+        DataType::Map(entries, sorted) => DataType::Map(wire_field(entries, types), *sorted),
         plain => plain.clone(),
     }
 }
@@ -106,7 +155,7 @@ mod tests {
     use super::*;
 
     fn check(from: &DataType, to: &DataType) {
-        let schema = schema(&Schema::new(vec![Field::new("c", from.clone(), true)]));
+        let schema = schema(&Schema::new(vec![Field::new("c", from.clone(), true)]), Types::Plain);
         assert_eq!(schema.field(0).data_type(), to, "{from}");
     }
 
@@ -132,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn java_has_no_unsigned_numbers_and_the_engine_s_types_stay() {
+        let check = |from: DataType, types, to: DataType| {
+            let schema = schema(&Schema::new(vec![Field::new("c", from, true)]), types);
+            assert_eq!(schema.field(0).data_type(), &to);
+        };
+        check(DataType::UInt8, Types::Java, DataType::Int16);
+        check(DataType::UInt32, Types::Java, DataType::Int64);
+        check(DataType::UInt64, Types::Java, DataType::UInt64);
+        check(DataType::Utf8View, Types::Java, DataType::Utf8);
+        check(DataType::Utf8View, Types::Engine, DataType::Utf8View);
+        check(DataType::Null, Types::Engine, DataType::Utf8);
+    }
+
+    #[test]
     fn batches_follow_the_announced_schema() {
         let dictionary: DictionaryArray<Int32Type> = vec!["x", "y", "x"].into_iter().collect();
         let columns: Vec<(&str, ArrayRef)> = vec![
@@ -148,7 +211,7 @@ mod tests {
             ("number", Arc::new(Int32Array::from(vec![1, 2, 3]))),
         ];
         let input = RecordBatch::try_from_iter(columns).unwrap();
-        let announced = schema(&input.schema());
+        let announced = schema(&input.schema(), Types::Plain);
         let output = batch(&input, &announced).unwrap();
         assert_eq!(output.schema(), announced);
         assert_eq!(
@@ -164,6 +227,7 @@ mod tests {
         let options = RecordBatchOptions::new().with_row_count(Some(5));
         let input =
             RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap();
-        assert_eq!(batch(&input, &schema(&input.schema())).unwrap().num_rows(), 5);
+        let announced = schema(&input.schema(), Types::Plain);
+        assert_eq!(batch(&input, &announced).unwrap().num_rows(), 5);
     }
 }

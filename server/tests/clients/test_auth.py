@@ -14,7 +14,7 @@ import adbc_driver_manager
 import pyarrow
 import pytest
 from adbc_driver_flightsql import DatabaseOptions
-from test_adbc import Server, binary
+from serving import Server, binary
 
 PASSWORD = "correct horse battery"
 SETUP = [

@@ -1,4 +1,4 @@
-//! Actions: listed completely, cancel, renew, poll.
+//! Actions: listed completely, cancel, renew.
 
 use arrow_flight::sql::{ActionCancelQueryRequest, ActionCancelQueryResult, Any, ProstMessageExt};
 use arrow_flight::{
@@ -110,14 +110,4 @@ async fn tickets_are_renewed() {
     assert_eq!(renewed.ticket, endpoint.ticket);
     let seconds = |endpoint: &FlightEndpoint| endpoint.expiration_time.as_ref().unwrap().seconds;
     assert!(seconds(&renewed) >= seconds(&endpoint));
-}
-
-#[tokio::test]
-async fn a_poll_is_complete_at_once() {
-    let server = TestServer::start().await;
-    let mut client = server.raw().await;
-    let poll = client.poll_flight_info(query("SELECT 42 AS answer")).await.unwrap().into_inner();
-    assert!(poll.flight_descriptor.is_none(), "nothing left to poll for");
-    assert_eq!(poll.progress, Some(1.0));
-    assert_eq!(text(&fetch(&client, ticket(&poll.info.unwrap())).await.unwrap()), [["42"]]);
 }

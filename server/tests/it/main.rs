@@ -15,11 +15,15 @@ mod cli;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod ingest;
 #[cfg(test)]
 mod metadata;
+#[cfg(test)]
+mod polls;
 #[cfg(test)]
 mod prepared;
 #[cfg(test)]

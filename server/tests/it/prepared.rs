@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow_flight::Action;
+use arrow::datatypes::{DataType, Schema, TimeUnit};
 use arrow_flight::sql::client::{FlightSqlServiceClient, PreparedStatement};
 use arrow_flight::sql::{
     ActionCreatePreparedStatementRequest, Any, CommandPreparedStatementQuery, ProstMessageExt,
 };
+use arrow_flight::{Action, IpcMessage};
 use bytes::Bytes;
 use prost::Message;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::harness::{TestServer, ask, command, fetch, run, sql, text, ticket};
@@ -199,4 +200,49 @@ async fn a_closed_statement_is_gone() {
     let forged =
         CommandPreparedStatementQuery { prepared_statement_handle: Bytes::from_static(&[1; 17]) };
     assert_eq!(ask(client.inner(), command(&forged)).await.unwrap_err().code(), Code::NotFound);
+}
+
+/// The types of a statement's result and of its parameters.
+async fn types(
+    client: &FlightSqlServiceClient<Channel>,
+    text: &str,
+) -> (Vec<DataType>, Vec<DataType>) {
+    let created = create(client, text).await;
+    let types = |bytes: Bytes| -> Vec<DataType> {
+        let schema = Schema::try_from(IpcMessage(bytes)).unwrap();
+        schema.fields().iter().map(|field| field.data_type().clone()).collect()
+    };
+    (types(created.dataset_schema), types(created.parameter_schema))
+}
+
+#[tokio::test]
+async fn parameters_have_the_type_of_their_place() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let (_, parameters) = types(
+        &client,
+        "SELECT CAST(? AS INT), TRY_CAST(? AS DATE), upper(?) FROM generate_series(1, 9) LIMIT ? OFFSET ?",
+    )
+    .await;
+    let expected =
+        [DataType::Int32, DataType::Date32, DataType::Utf8, DataType::Int64, DataType::Int64];
+    assert_eq!(parameters, expected);
+}
+
+#[tokio::test]
+async fn java_gets_the_types_it_reads() {
+    let server = TestServer::start().await;
+    run(&server.raw().await, &["CREATE TABLE t (at TIMESTAMP)"]).await;
+    let address = format!("http://{}", server.flight);
+    let java =
+        Endpoint::from_shared(address).unwrap().user_agent("grpc-java-netty/1.73.0").unwrap();
+    let java = FlightSqlServiceClient::new(java.connect().await.unwrap());
+    let question = "SELECT CAST(1 AS TINYINT UNSIGNED), CAST(1 AS INT UNSIGNED), CAST(1 AS BIGINT UNSIGNED) \
+        FROM t WHERE at = ?";
+    let (result, parameters) = types(&java, question).await;
+    assert_eq!(result, [DataType::Int16, DataType::Int64, DataType::UInt64]);
+    assert_eq!(parameters, [DataType::Timestamp(TimeUnit::Millisecond, None)]);
+    let (result, parameters) = types(&server.client().await, question).await;
+    assert_eq!(result, [DataType::UInt8, DataType::UInt32, DataType::UInt64]);
+    assert_eq!(parameters, [DataType::Timestamp(TimeUnit::Microsecond, None)]);
 }

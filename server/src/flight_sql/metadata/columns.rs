@@ -5,14 +5,15 @@
 //!                             SCHEMA_NAME, TABLE_NAME, ...           IS_SEARCHABLE = 1
 //! ```
 //!
+//! The columns of a query are described the same way, as far as they can be: JDBC's `getPrecision` of a result reads it.
 //! JDBC's `getColumns`, the ADBC driver's `GetObjects` and Power BI read nothing else. The field carries the wire's
 //! type, because that is what a query of the column will send.
 
 use std::collections::HashMap;
 
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 
-use super::super::wire;
+use super::super::wire::{self, Types};
 
 /// A table as the protocol embeds it: wire types, every column described.
 pub(crate) fn describe_table(
@@ -20,8 +21,9 @@ pub(crate) fn describe_table(
     db_schema: &str,
     table: &str,
     schema: &Schema,
+    types: Types,
 ) -> Schema {
-    let fields: Vec<Field> = wire::schema(schema)
+    let fields: Vec<Field> = wire::schema(schema, types)
         .fields()
         .iter()
         .zip(schema.fields())
@@ -41,6 +43,15 @@ pub(crate) fn describe_table(
     Schema::new(fields)
 }
 
+/// A query's result, each column described by its type. Which table a value came from is not known any more.
+pub(crate) fn describe_result(schema: &Schema, types: Types) -> Schema {
+    let described = |field: &FieldRef| {
+        let metadata = describe(field.data_type());
+        field.as_ref().clone().with_metadata(metadata)
+    };
+    Schema::new(wire::schema(schema, types).fields().iter().map(described).collect::<Vec<_>>())
+}
+
 fn key_of(name: &str) -> String {
     format!("ARROW:FLIGHT:SQL:{name}")
 }
@@ -51,7 +62,7 @@ fn describe(data_type: &DataType) -> HashMap<String, String> {
         (key_of("IS_AUTO_INCREMENT"), "0".to_owned()),
         (
             key_of("IS_CASE_SENSITIVE"),
-            if *data_type == DataType::Utf8 { "1" } else { "0" }.to_owned(),
+            if type_name(data_type) == "VARCHAR" { "1" } else { "0" }.to_owned(),
         ),
         (key_of("IS_READ_ONLY"), "0".to_owned()),
         (key_of("IS_SEARCHABLE"), "1".to_owned()),
@@ -94,9 +105,15 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         DataType::UInt64 => "BIGINT UNSIGNED",
         DataType::Float16 | DataType::Float32 => "REAL",
         DataType::Float64 => "DOUBLE",
-        DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => "DECIMAL",
-        DataType::Utf8 => "VARCHAR",
-        DataType::Binary | DataType::FixedSizeBinary(_) => "VARBINARY",
+        DataType::Decimal32(_, _)
+        | DataType::Decimal64(_, _)
+        | DataType::Decimal128(_, _)
+        | DataType::Decimal256(_, _) => "DECIMAL",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR",
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => "BYTEA",
         DataType::Date32 | DataType::Date64 => "DATE",
         DataType::Time32(_) | DataType::Time64(_) => "TIME",
         DataType::Timestamp(TimeUnit::Second, None) => "TIMESTAMP(0)",
@@ -106,6 +123,7 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         DataType::List(_) | DataType::FixedSizeList(_, _) => "ARRAY",
         DataType::Struct(_) => "STRUCT",
         DataType::Map(_, _) => "MAP",
+        DataType::Dictionary(_, values) => return type_name(values),
         other => return other.to_string(),
     };
     name.to_owned()
@@ -121,7 +139,7 @@ mod tests {
             Field::new("amount", DataType::Decimal128(10, 2), true),
             Field::new("name", DataType::Utf8View, false),
         ]);
-        let described = describe_table("pareto", "public", "sales", &schema);
+        let described = describe_table("pareto", "public", "sales", &schema, Types::Plain);
         let amount = described.field(0).metadata();
         let value = |key: &str| amount.get(&key_of(key)).map(String::as_str);
         assert_eq!(value("TYPE_NAME"), Some("DECIMAL"));

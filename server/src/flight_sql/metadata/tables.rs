@@ -22,7 +22,7 @@ use pareto_engine::{ErrorKind, Session};
 use tonic::Status;
 
 use super::super::like::Like;
-use super::super::wire;
+use super::super::wire::{self, Types};
 use super::{TextRow, ask, assemble, catalog_passes, columns, table_types, text, text_column};
 use crate::status::from_engine;
 
@@ -47,6 +47,7 @@ pub(crate) fn schema(include_schema: bool) -> SchemaRef {
 pub(crate) async fn batch(
     session: &Session,
     command: &CommandGetTables,
+    types: Types,
 ) -> Result<RecordBatch, Status> {
     let in_schema = Like::new(command.db_schema_filter_pattern.as_deref());
     let named = Like::new(command.table_name_filter_pattern.as_deref());
@@ -66,7 +67,7 @@ pub(crate) async fn batch(
     ];
     if command.include_schema {
         let schemas: Vec<Bytes> = stream::iter(rows.clone())
-            .map(|row| async move { table_schema(session, &row).await })
+            .map(|row| async move { table_schema(session, &row, types).await })
             .buffered(OPEN_AT_ONCE)
             .try_collect()
             .await?;
@@ -79,11 +80,11 @@ fn announced_type(row: &TextRow) -> &'static str {
     table_types::announce(text(row, 1), text(row, 3))
 }
 
-async fn table_schema(session: &Session, row: &TextRow) -> Result<Bytes, Status> {
+async fn table_schema(session: &Session, row: &TextRow, types: Types) -> Result<Bytes, Status> {
     let (catalog, db_schema, table) = (text(row, 0), text(row, 1), text(row, 2));
     match session.table_schema(db_schema, table).await {
         Ok(schema) => {
-            wire::schema_bytes(&columns::describe_table(catalog, db_schema, table, &schema))
+            wire::schema_bytes(&columns::describe_table(catalog, db_schema, table, &schema, types))
         }
         Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::NotFound) => {
             wire::schema_bytes(&Schema::empty())

@@ -43,7 +43,7 @@ fn types() -> Result<XdbcTypeInfoData, Status> {
             case_sensitive: true,
             ..quoted("VARCHAR", XdbcDataType::XdbcVarchar, i32::MAX, "'")
         },
-        quoted("VARBINARY", XdbcDataType::XdbcVarbinary, i32::MAX, "X'"),
+        quoted("BYTEA", XdbcDataType::XdbcVarbinary, i32::MAX, "X'"),
         quoted("DATE", XdbcDataType::XdbcDate, 10, "DATE '"),
         XdbcTypeInfo {
             datetime_subcode: Some(XdbcDatetimeSubcode::XdbcSubcodeTime),
