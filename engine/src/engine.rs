@@ -170,7 +170,7 @@ fn runtime(options: &EngineOptions) -> Result<(Arc<RuntimeEnv>, Arc<HotColumns>)
         .with_max_temp_directory_size(options.spill_limit_bytes.unwrap_or(SPILL_LIMIT_BYTES));
     // Footers of wide fact tables add up: a tenth of the pool, between 64 MB and 1 GB.
     let footers = (limit / 10).clamp(64 << 20, 1 << 30);
-    let (pool, columns) = QueryPool::new(limit);
+    let (pool, columns) = QueryPool::with_columns(limit);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(pool)
         .with_disk_manager_builder(disk)

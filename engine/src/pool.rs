@@ -31,7 +31,7 @@ pub(crate) struct QueryPool {
 
 impl QueryPool {
     /// A pool of `limit` bytes and the columns kept in it, which are at most half of them.
-    pub(crate) fn new(limit: usize) -> (Arc<dyn MemoryPool>, Arc<HotColumns>) {
+    pub(crate) fn with_columns(limit: usize) -> (Arc<dyn MemoryPool>, Arc<HotColumns>) {
         let queries = TrackConsumersPool::new(FairSpillPool::new(limit), NAMED_CONSUMERS);
         let pool = Arc::new(Self { queries, columns: OnceLock::new() });
         let shared = Arc::clone(&pool) as Arc<dyn MemoryPool>;

@@ -471,16 +471,16 @@ mod tests {
     use super::*;
     use arrow::array::{Date32Array, Int64Array, StringArray};
 
-    fn check(keys: ArrayRef, probes: ArrayRef, expected: &[u32]) {
-        let lookup = Lookup::build(&keys, false).unwrap().unwrap();
+    fn check(keys: &ArrayRef, probes: &ArrayRef, expected: &[u32]) {
+        let lookup = Lookup::build(keys, false).unwrap().unwrap();
         let rows: Vec<u32> = (0..u32::try_from(probes.len()).unwrap()).collect();
-        assert_eq!(lookup.numbers(&probes, &rows).unwrap().values(), expected);
+        assert_eq!(lookup.numbers(probes, &rows).unwrap().values(), expected);
         let mut picked = Picked::default();
-        lookup.first(&probes, 10, &mut picked).unwrap();
+        lookup.first(probes, 10, &mut picked).unwrap();
         let kept: Vec<u32> =
             rows.iter().copied().filter(|row| expected[*row as usize] != ABSENT).collect();
         assert_eq!(picked.rows(), kept);
-        lookup.next(&probes, 1, &mut picked).unwrap();
+        lookup.next(probes, 1, &mut picked).unwrap();
         let groups: Vec<usize> =
             kept.iter().map(|row| expected[*row as usize] as usize * 11).collect();
         assert_eq!(picked.groups(), groups);
@@ -494,20 +494,20 @@ mod tests {
             Arc::new(keys.iter().copied().collect::<Int64Array>()) as ArrayRef
         };
         check(
-            longs(&[Some(10), Some(11), None, Some(13)]),
-            longs(&[Some(13), Some(12), None, Some(10), Some(9)]),
+            &longs(&[Some(10), Some(11), None, Some(13)]),
+            &longs(&[Some(13), Some(12), None, Some(10), Some(9)]),
             &[3, ABSENT, ABSENT, 0, ABSENT],
         );
         check(
-            longs(&[Some(i64::MIN), Some(i64::MAX)]),
-            longs(&[Some(i64::MAX), Some(0), None]),
+            &longs(&[Some(i64::MIN), Some(i64::MAX)]),
+            &longs(&[Some(i64::MAX), Some(0), None]),
             &[1, ABSENT, ABSENT],
         );
-        check(longs(&[]), longs(&[Some(0)]), &[ABSENT]);
+        check(&longs(&[]), &longs(&[Some(0)]), &[ABSENT]);
         let dates: ArrayRef = Arc::new(Date32Array::from(vec![Some(-5), Some(7)]));
-        check(Arc::clone(&dates), dates, &[0, 1]);
+        check(&dates, &dates, &[0, 1]);
         let texts = |keys: &[&str]| Arc::new(StringArray::from(keys.to_vec())) as ArrayRef;
-        check(texts(&["a", ""]), texts(&["", "b", "a"]), &[1, ABSENT, 0]);
+        check(&texts(&["a", ""]), &texts(&["", "b", "a"]), &[1, ABSENT, 0]);
     }
 
     #[test]

@@ -105,7 +105,7 @@ mod tests {
     fn grants_follow_what_they_are_about() {
         let dropped = Change::Drop(EntryKey::Table(Name::new("public", "sales")));
         let schema = "CREATE Schema(\"crm\")".to_owned();
-        assert_eq!(targets(std::slice::from_ref(&dropped)), [schema.clone()]);
+        assert_eq!(targets(std::slice::from_ref(&dropped)), [schema.as_str()]);
         let renamed = [dropped.clone(), Change::Put(Entry::Table(table(1, "orders")))];
         let moved = targets(&renamed);
         assert!(moved.iter().any(|grant| grant.contains("orders")), "{moved:?}");

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use prost::Message;
 use tonic::Code;
 
-use crate::harness::{TestServer, fetch, query, text, ticket};
+use crate::harness::{TestServer, query, ticket};
 
 #[tokio::test]
 async fn what_is_listed_works_and_what_is_not_is_refused_by_name() {

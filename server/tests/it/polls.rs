@@ -111,8 +111,9 @@ async fn a_query_is_cancelled_while_it_is_polled_for() {
         Action::new("CancelFlightInfo", body)
     };
     for expected in [CancelStatus::Cancelled, CancelStatus::NotCancellable] {
-        let answer = client.do_action(cancel(info.clone())).await.unwrap().into_inner().message();
-        let result = CancelFlightInfoResult::decode(answer.await.unwrap().unwrap().body).unwrap();
+        let mut answers = client.do_action(cancel(info.clone())).await.unwrap().into_inner();
+        let body = answers.message().await.unwrap().unwrap().body;
+        let result = CancelFlightInfoResult::decode(body).unwrap();
         assert_eq!(result.status(), expected);
     }
     let status = client.poll_flight_info(flight_descriptor.unwrap()).await.unwrap_err();

@@ -237,8 +237,8 @@ async fn java_gets_the_types_it_reads() {
     let java =
         Endpoint::from_shared(address).unwrap().user_agent("grpc-java-netty/1.73.0").unwrap();
     let java = FlightSqlServiceClient::new(java.connect().await.unwrap());
-    let question = "SELECT CAST(1 AS TINYINT UNSIGNED), CAST(1 AS INT UNSIGNED), CAST(1 AS BIGINT UNSIGNED) \
-        FROM t WHERE at = ?";
+    let question = "SELECT CAST(1 AS TINYINT UNSIGNED) AS a, CAST(1 AS INT UNSIGNED) AS b, \
+        CAST(1 AS BIGINT UNSIGNED) AS c FROM t WHERE at = ?";
     let (result, parameters) = types(&java, question).await;
     assert_eq!(result, [DataType::Int16, DataType::Int64, DataType::UInt64]);
     assert_eq!(parameters, [DataType::Timestamp(TimeUnit::Millisecond, None)]);

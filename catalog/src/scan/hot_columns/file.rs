@@ -140,7 +140,7 @@ impl OpenFile {
     }
 
     /// A row group in batches, projected.
-    fn batches(&self, rows: RecordBatch) -> Vec<Result<RecordBatch>> {
+    fn batches(&self, rows: &RecordBatch) -> Vec<Result<RecordBatch>> {
         let size = self.reading.batch_size.max(1);
         let batch = |start: usize| {
             let slice = rows.slice(start, size.min(rows.num_rows() - start));
@@ -174,7 +174,7 @@ impl Morsel for OpenFile {
         let open = Arc::new(*self);
         let groups = futures::stream::iter(open.groups.clone()).then(move |group| {
             let open = Arc::clone(&open);
-            async move { open.group(group).await.map(|rows| open.batches(rows)) }
+            async move { open.group(group).await.map(|rows| open.batches(&rows)) }
         });
         groups.map_ok(futures::stream::iter).try_flatten().boxed()
     }
