@@ -1,13 +1,15 @@
 //! The purchases of millions of customers, a few each: the state of `rfm_state`.
 //!
 //! Rows of all customers go into one log in the order they come, which costs no allocation per
-//! customer. At the end the log is brought together by customer in one counting pass, each
-//! customer's few rows are put in order of time and amount, and only then is anything counted or added:
-//! the answer depends on the rows alone. States merge by appending. An event may turn out to be
-//! the first only when the last row is in, so nothing is summed up before.
+//! customer. It holds 20 bytes for a row, and nothing for a customer: group, moment and amount are
+//! lists of their own, in blocks that never move, and rows that are skipped are counted apart. At the
+//! end one counting pass says which rows are whose; then, some customers at a time, each customer's
+//! few rows are put in order of time and amount, and only then is anything counted or added: the
+//! answer depends on the rows alone. States merge by appending. An event may turn out to be the first
+//! only when the last row is in, so nothing is summed up before.
 
 use std::fmt::{self, Debug};
-use std::mem::{size_of, take};
+use std::mem::replace;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -17,8 +19,10 @@ use arrow::datatypes::{ArrowNativeTypeOp, DataType, Field, Int64Type, UInt64Type
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
+use super::blocks::Blocks;
 use super::rfm_state::{Refunds, Rule};
-use super::summaries;
+use super::summaries::{self, Summaries};
+use super::tally::Tally;
 use crate::aggregate::{list_of, offsets};
 use crate::ranking::ordered::infinite;
 use crate::totals::Money;
@@ -43,13 +47,6 @@ pub(crate) fn state(given: &[DataType]) -> Vec<(&'static str, DataType)> {
 /// A row of a customer: when, and how much.
 pub(crate) type Row<T> = (i64, <T as arrow::array::ArrowPrimitiveType>::Native);
 
-/// Rows brought together by group: those of group `g` lie between `bounds[g]` and `bounds[g + 1]`.
-#[derive(Debug)]
-pub(crate) struct Grouped<T: Money> {
-    pub(crate) rows: Vec<Row<T>>,
-    pub(crate) bounds: Vec<usize>,
-}
-
 /// What a row turns out to be.
 enum Found<T: Money> {
     Filtered,
@@ -58,24 +55,115 @@ enum Found<T: Money> {
     Row(Row<T>),
 }
 
+/// The rows of all groups in the order they came.
+struct Log<T: Money> {
+    groups: Blocks<u32>,
+    moments: Blocks<i64>,
+    amounts: Blocks<T::Native>,
+}
+
+/// Places in a log by group: those of a group end where it says.
+struct Order {
+    places: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Order {
+    /// The places of a group's rows, in the order they came.
+    fn of(&self, group: usize) -> &[u32] {
+        let start = group.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.places[start as usize..self.ends[group] as usize]
+    }
+
+    fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
+        (0..self.ends.len()).map(|group| self.of(group).len())
+    }
+}
+
+impl<T: Money> Log<T> {
+    const fn new() -> Self {
+        Self { groups: Blocks::new(), moments: Blocks::new(), amounts: Blocks::new() }
+    }
+
+    fn push(&mut self, group: u32, (moment, amount): Row<T>) {
+        self.groups.push(group);
+        self.moments.push(moment);
+        self.amounts.push(amount);
+    }
+
+    fn row(&self, place: u32) -> Row<T> {
+        (self.moments.at(place as usize), self.amounts.at(place as usize))
+    }
+
+    /// The rows of the first groups, brought together.
+    fn order(&self, groups: usize) -> Order {
+        let known = || {
+            let places = (0..).zip(self.groups.iter());
+            places.filter(|(_, group)| (*group as usize) < groups)
+        };
+        // Where a group's next row goes: from where it begins to where it ends.
+        let mut ends = vec![0; groups];
+        for (_, group) in known() {
+            ends[group as usize] += 1;
+        }
+        let mut rows = 0;
+        for end in &mut ends {
+            rows += replace(end, rows);
+        }
+        let mut places = vec![0; rows as usize];
+        for (place, group) in known() {
+            let next = &mut ends[group as usize];
+            places[*next as usize] = place;
+            *next += 1;
+        }
+        Order { places, ends }
+    }
+
+    /// Without the rows of the first groups; the group after them becomes the first.
+    fn without_first(&self, groups: u32) -> Self {
+        let mut rest = Self::new();
+        for (place, group) in (0..).zip(self.groups.iter()) {
+            if let Some(group) = group.checked_sub(groups) {
+                rest.push(group, self.row(place));
+            }
+        }
+        rest
+    }
+
+    fn size(&self) -> usize {
+        self.groups.size() + self.moments.size() + self.amounts.size()
+    }
+}
+
+/// Groups whose rows are put in order at a time.
+const SLICE: usize = 1 << 14;
+
 /// The accumulator of all groups.
 pub(crate) struct Histories<T: Money> {
     rule: Rule,
-    log: Vec<(usize, Row<T>)>,
-    /// Rows skipped for a NULL, per group.
-    nulls: Vec<u64>,
-    /// Rows after as_of, per group.
-    after: Vec<u64>,
+    groups: usize,
+    log: Log<T>,
+    /// Rows skipped for a NULL.
+    nulls: Tally,
+    /// Rows after as_of.
+    after: Tally,
 }
 
 impl<T: Money> Histories<T> {
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule, log: vec![], nulls: vec![], after: vec![] }
+        Self { rule, groups: 0, log: Log::new(), nulls: Tally::new(), after: Tally::new() }
     }
 
-    fn grow(&mut self, groups: usize) {
-        self.nulls.resize(groups, 0);
-        self.after.resize(groups, 0);
+    /// Makes sure that groups and rows, with so many more, can be numbered.
+    fn grow(&mut self, groups: usize, rows: usize) -> Result<()> {
+        self.groups = groups;
+        if u32::try_from(groups.max(self.log.groups.len() + rows)).is_err() {
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "rfm_state: more than {} rows in one state: narrow the statement with WHERE, or run it in parts",
+                u32::MAX
+            )));
+        }
+        Ok(())
     }
 
     /// Looks at every row of a batch.
@@ -116,40 +204,60 @@ impl<T: Money> Histories<T> {
         Ok(())
     }
 
-    /// The rows of the first groups, or of all, brought together; the others stay.
-    fn release(&mut self, groups: usize) -> Grouped<T> {
-        let log = take(&mut self.log);
-        let grouped = together::<T>(&log, groups);
-        let rest = log.into_iter().filter(|(group, _)| *group >= groups);
-        self.log = rest.map(|(group, row)| (group - groups, row)).collect();
-        grouped
+    /// The answer of the first groups.
+    fn answer(&self, groups: usize) -> Result<ArrayRef> {
+        let order = self.log.order(groups);
+        let mut summaries = Summaries::<T>::new(&self.rule, groups);
+        let (mut rows, mut ends) = (vec![], vec![]);
+        for first in (0..groups).step_by(SLICE) {
+            rows.clear();
+            ends.clear();
+            for group in first..groups.min(first + SLICE) {
+                rows.extend(order.of(group).iter().map(|place| self.log.row(*place)));
+                ends.push(rows.len());
+            }
+            summaries.add(&mut rows, &ends)?;
+        }
+        drop(order);
+        summaries.finish(self.nulls.of_first(groups), self.after.of_first(groups))
     }
 
-    fn groups(&self, emit_to: EmitTo) -> usize {
+    /// The state of the first groups.
+    fn pack(&self, groups: usize) -> Result<Vec<ArrayRef>> {
+        let order = self.log.order(groups);
+        let rows = || order.places.iter().map(|place| self.log.row(*place));
+        let (moments, amounts) =
+            (rows().map(|row| row.0).collect(), rows().map(|row| row.1).collect());
+        let counts = [self.nulls.of_first(groups), self.after.of_first(groups)];
+        to_state::<T>(&self.rule, moments, amounts, order.lengths(), counts)
+    }
+
+    /// Lets the groups go that have been answered.
+    fn forget(&mut self, emit_to: EmitTo) -> Result<()> {
+        let kept = match emit_to {
+            EmitTo::All => 0,
+            EmitTo::First(groups) => self.groups - groups,
+        };
+        let gone = u32::try_from(self.groups - kept)
+            .map_err(|_| DataFusionError::Internal("rfm_state has too many groups".to_owned()))?;
+        self.groups = kept;
+        self.log = self.log.without_first(gone);
+        self.nulls = self.nulls.without_first(gone);
+        self.after = self.after.without_first(gone);
+        Ok(())
+    }
+
+    fn emitted(&self, emit_to: EmitTo) -> usize {
         match emit_to {
-            EmitTo::All => self.nulls.len(),
+            EmitTo::All => self.groups,
             EmitTo::First(groups) => groups,
         }
     }
 }
 
-/// The rows of the first groups, one group after the other, in the order they came.
-fn together<T: Money>(log: &[(usize, Row<T>)], groups: usize) -> Grouped<T> {
-    let mut bounds = vec![0; groups + 1];
-    let known = || log.iter().filter(|(group, _)| *group < groups);
-    for (group, _) in known() {
-        bounds[group + 1] += 1;
-    }
-    for group in 0..groups {
-        bounds[group + 1] += bounds[group];
-    }
-    let mut next = bounds.clone();
-    let mut rows = vec![(0, T::Native::ZERO); bounds[groups]];
-    for (group, row) in known() {
-        rows[next[*group]] = *row;
-        next[*group] += 1;
-    }
-    Grouped { rows, bounds }
+/// The number of a group, which [`Histories::grow`] has found small enough.
+fn number(group: usize) -> u32 {
+    u32::try_from(group).unwrap_or(u32::MAX)
 }
 
 impl<T: Money> GroupsAccumulator for Histories<T> {
@@ -160,31 +268,29 @@ impl<T: Money> GroupsAccumulator for Histories<T> {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.grow(total_num_groups);
-        let Self { rule, log, nulls, after } = self;
+        self.grow(total_num_groups, group_indices.len())?;
+        let Self { rule, log, nulls, after, .. } = self;
         Self::read(rule, values, opt_filter, |row, found| {
-            let group = group_indices[row];
+            let group = number(group_indices[row]);
             match found {
                 Found::Filtered => {}
-                Found::Null => nulls[group] += 1,
-                Found::After => after[group] += 1,
-                Found::Row(row) => log.push((group, row)),
+                Found::Null => nulls.add(group, 1),
+                Found::After => after.add(group, 1),
+                Found::Row(row) => log.push(group, row),
             }
         })
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let grouped = self.release(self.groups(emit_to));
-        let nulls = emit_to.take_needed(&mut self.nulls);
-        let after = emit_to.take_needed(&mut self.after);
-        summaries::answer(&self.rule, grouped, &nulls, &after)
+        let answer = self.answer(self.emitted(emit_to))?;
+        self.forget(emit_to)?;
+        Ok(answer)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let grouped = self.release(self.groups(emit_to));
-        let nulls = emit_to.take_needed(&mut self.nulls);
-        let after = emit_to.take_needed(&mut self.after);
-        to_state(&self.rule, &grouped, nulls, after)
+        let state = self.pack(self.emitted(emit_to))?;
+        self.forget(emit_to)?;
+        Ok(state)
     }
 
     fn merge_batch(
@@ -193,15 +299,15 @@ impl<T: Money> GroupsAccumulator for Histories<T> {
         group_indices: &[usize],
         total_num_groups: usize,
     ) -> Result<()> {
-        self.grow(total_num_groups);
         let [moments, amounts, nulls, after] = values else {
             return Err(DataFusionError::Internal("rfm_state has a state of four".to_owned()));
         };
         let (moments, amounts) = (moments.as_list::<i32>(), amounts.as_list::<i32>());
         let all_moments = moments.values().as_primitive::<Int64Type>().values();
         let all_amounts = amounts.values().as_primitive::<T>().values();
+        self.grow(total_num_groups, all_moments.len())?;
         let counts = [nulls, after].map(|counts| counts.as_primitive::<UInt64Type>());
-        for (row, group) in group_indices.iter().copied().enumerate() {
+        for (row, group) in group_indices.iter().copied().map(number).enumerate() {
             if moments.is_null(row) || amounts.is_null(row) {
                 continue;
             }
@@ -212,10 +318,11 @@ impl<T: Money> GroupsAccumulator for Histories<T> {
                 Ok((start.map_err(broken)?, end.map_err(broken)?))
             };
             let ((from, to), (start, end)) = (range(moments)?, range(amounts)?);
-            let rows = all_moments[from..to].iter().zip(&all_amounts[start..end]);
-            self.log.extend(rows.map(|(moment, amount)| (group, (*moment, *amount))));
-            self.nulls[group] += counts[0].value(row);
-            self.after[group] += counts[1].value(row);
+            for (moment, amount) in all_moments[from..to].iter().zip(&all_amounts[start..end]) {
+                self.log.push(group, (*moment, *amount));
+            }
+            self.nulls.add(group, counts[0].value(row));
+            self.after.add(group, counts[1].value(row));
         }
         Ok(())
     }
@@ -225,52 +332,60 @@ impl<T: Money> GroupsAccumulator for Histories<T> {
         values: &[ArrayRef],
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let mut grouped = Grouped::<T> { rows: vec![], bounds: vec![0] };
-        let (mut nulls, mut after) = (vec![], vec![]);
+        let (mut moments, mut amounts, mut lengths) = (vec![], vec![], vec![]);
+        let mut counts = [vec![], vec![]];
         Self::read(&self.rule, values, opt_filter, |_, found| {
-            nulls.push(u64::from(matches!(found, Found::Null)));
-            after.push(u64::from(matches!(found, Found::After)));
-            if let Found::Row(row) = found {
-                grouped.rows.push(row);
+            counts[0].push(u64::from(matches!(found, Found::Null)));
+            counts[1].push(u64::from(matches!(found, Found::After)));
+            lengths.push(usize::from(matches!(found, Found::Row(_))));
+            if let Found::Row((moment, amount)) = found {
+                moments.push(moment);
+                amounts.push(amount);
             }
-            grouped.bounds.push(grouped.rows.len());
         })?;
-        to_state(&self.rule, &grouped, nulls, after)
+        to_state::<T>(&self.rule, moments, amounts, lengths.into_iter(), counts)
     }
 
     fn size(&self) -> usize {
         size_of_val(self)
             + self.rule.label.capacity()
-            + self.log.capacity() * size_of::<(usize, Row<T>)>()
-            + (self.nulls.capacity() + self.after.capacity()) * size_of::<u64>()
+            + self.log.size()
+            + self.nulls.size()
+            + self.after.size()
     }
 }
 
+/// The columns of the state: rows of so many to a group, and for each group what was skipped; no counts at
+/// all are none.
 fn to_state<T: Money>(
     rule: &Rule,
-    grouped: &Grouped<T>,
-    nulls: Vec<u64>,
-    after: Vec<u64>,
+    moments: Vec<i64>,
+    amounts: Vec<T::Native>,
+    lengths: impl ExactSizeIterator<Item = usize>,
+    counts: [Vec<u64>; 2],
 ) -> Result<Vec<ArrayRef>> {
-    let lengths = grouped.bounds.windows(2).map(|pair| pair[1] - pair[0]);
+    let groups = lengths.len();
     let offsets = offsets(lengths)?;
     let list = |items: ArrayRef| -> Result<ArrayRef> {
         let item = Arc::new(Field::new_list_field(items.data_type().clone(), false));
         Ok(Arc::new(ListArray::try_new(item, offsets.clone(), items, None)?))
     };
-    let moments = Int64Array::from_iter_values(grouped.rows.iter().map(|row| row.0));
-    let amounts = PrimitiveArray::<T>::from_iter_values(grouped.rows.iter().map(|row| row.1));
+    let amounts = PrimitiveArray::<T>::new(amounts.into(), None);
+    let [nulls, after] = counts.map(|counts| -> ArrayRef {
+        let counts = if counts.is_empty() { vec![0; groups] } else { counts };
+        Arc::new(UInt64Array::from(counts))
+    });
     Ok(vec![
-        list(Arc::new(moments))?,
+        list(Arc::new(Int64Array::from(moments)))?,
         list(Arc::new(amounts.with_data_type(rule.amount.clone())))?,
-        Arc::new(UInt64Array::from(nulls)),
-        Arc::new(UInt64Array::from(after)),
+        nulls,
+        after,
     ])
 }
 
 impl<T: Money> Debug for Histories<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Histories").field("rows", &self.log.len()).finish()
+        f.debug_struct("Histories").field("rows", &self.log.groups.len()).finish()
     }
 }
 
@@ -285,9 +400,7 @@ impl<T: Money> Debug for Single<T> {
 
 impl<T: Money> Single<T> {
     pub(crate) fn new(rule: Rule) -> Self {
-        let mut all = Histories::new(rule);
-        all.grow(1);
-        Self(all)
+        Self(Histories::new(rule))
     }
 }
 
@@ -304,14 +417,11 @@ impl<T: Money> Accumulator for Single<T> {
 
     /// Leaves the state as it is: a window asks again after more rows.
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let Histories { rule, log, nulls, after } = &self.0;
-        let answer = summaries::answer(rule, together::<T>(log, 1), nulls, after)?;
-        ScalarValue::try_from_array(&answer, 0)
+        ScalarValue::try_from_array(&self.0.answer(1)?, 0)
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let Histories { rule, log, nulls, after } = &self.0;
-        let state = to_state(rule, &together::<T>(log, 1), nulls.clone(), after.clone())?;
+        let state = self.0.pack(1)?;
         state.iter().map(|column| ScalarValue::try_from_array(column, 0)).collect()
     }
 

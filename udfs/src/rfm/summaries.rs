@@ -2,16 +2,21 @@
 //!
 //! A customer's rows are walked once, one stretch of the calendar after the other. A stretch with a
 //! purchase is an event; its money, and that of refunds up to the next event, goes to the first
-//! event or to the repeat money.
+//! event or to the repeat money. The numbers go straight into the columns of the answer, and columns
+//! in which there is nothing but zeros share them.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, PrimitiveArray, StructArray};
+use arrow::array::{
+    ArrayRef, Float64Array, Float64Builder, Int64Array, NullBufferBuilder, PrimitiveArray,
+    PrimitiveBuilder, StructArray,
+};
 use arrow::datatypes::{ArrowNativeTypeOp, DataType, Field, Fields};
 use datafusion::common::Result;
 
-use super::histories::{Grouped, Row};
+use super::histories::Row;
 use super::rfm_state::{Refunds, Rule};
+use super::tally::Tally;
 use crate::amount::{Amount, too_large};
 use crate::totals::{Money, total_type};
 
@@ -44,28 +49,139 @@ struct Summary<T: Money> {
     repeat: T::Sum,
     /// None if no row has money that counts.
     total: Option<T::Sum>,
-    refunds: i64,
+    refunds: u64,
 }
 
-/// The STRUCT of every group.
-pub(crate) fn answer<T: Money>(
-    rule: &Rule,
-    mut grouped: Grouped<T>,
-    nulls: &[u64],
-    after: &[u64],
-) -> Result<ArrayRef> {
-    let Grouped { rows, bounds } = &mut grouped;
-    for pair in bounds.windows(2) {
-        rows[pair[0]..pair[1]]
-            .sort_unstable_by(|left, right| left.0.cmp(&right.0).then(left.1.compare(right.1)));
+/// The columns of the answer, filled group by group.
+pub(crate) struct Summaries<'a, T: Money> {
+    rule: &'a Rule,
+    total_type: DataType,
+    /// One whole unit of money.
+    unit: T::Sum,
+    /// Who has a purchase.
+    seen: NullBufferBuilder,
+    first: Vec<i64>,
+    last: Vec<i64>,
+    events: Vec<i64>,
+    t_x: Vec<f64>,
+    t: Vec<f64>,
+    repeat: Vec<T::Native>,
+    total: PrimitiveBuilder<T>,
+    mean: Float64Builder,
+    refunds: Tally,
+}
+
+impl<'a, T: Money> Summaries<'a, T> {
+    /// With room for so many groups.
+    pub(crate) fn new(rule: &'a Rule, groups: usize) -> Self {
+        Self {
+            rule,
+            total_type: total_type(&rule.amount),
+            unit: T::unit(&rule.amount),
+            seen: NullBufferBuilder::new(groups),
+            first: Vec::with_capacity(groups),
+            last: Vec::with_capacity(groups),
+            events: Vec::with_capacity(groups),
+            t_x: Vec::with_capacity(groups),
+            t: Vec::with_capacity(groups),
+            repeat: Vec::with_capacity(groups),
+            total: PrimitiveBuilder::with_capacity(groups),
+            mean: Float64Builder::with_capacity(groups),
+            refunds: Tally::new(),
+        }
     }
-    let local = rule.calendar.local(rows.iter().map(|row| row.0).collect())?;
-    let summaries = bounds.windows(2).map(|pair| {
-        let group = pair[0]..pair[1];
-        summarize::<T>(rule, &rows[group.clone()], &local[group])
-            .ok_or_else(|| too_large("rfm_state", &rule.label))
-    });
-    columns(rule, &summaries.collect::<Result<Vec<_>>>()?, nulls, after)
+
+    /// Adds groups of which the rows stand one group after the other, in any order within a group.
+    pub(crate) fn add(&mut self, rows: &mut [Row<T>], ends: &[usize]) -> Result<()> {
+        let ranges = || {
+            let starts = std::iter::once(&0).chain(ends);
+            starts.zip(ends).map(|(start, end)| *start..*end)
+        };
+        for group in ranges() {
+            rows[group]
+                .sort_unstable_by(|left, right| left.0.cmp(&right.0).then(left.1.compare(right.1)));
+        }
+        let local = self.rule.calendar.local(rows.iter().map(|row| row.0).collect())?;
+        for group in ranges() {
+            summarize::<T>(self.rule, &rows[group.clone()], &local[group])
+                .and_then(|summary| self.push(&summary))
+                .ok_or_else(|| too_large("rfm_state", &self.rule.label))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a group; None if a total is too large for its type.
+    fn push(&mut self, summary: &Summary<T>) -> Option<()> {
+        let rule = self.rule;
+        let in_units = |from: i64, to: i64| rule.calendar.days(from, to) / rule.unit_days;
+        let (first, last) = summary.seen.unwrap_or_default();
+        let several = summary.events > 1;
+        self.seen.append(summary.seen.is_some());
+        self.first.push(first);
+        self.last.push(last);
+        if summary.refunds > 0 {
+            let group = u32::try_from(self.events.len()).ok()?;
+            self.refunds.add(group, summary.refunds);
+        }
+        self.events.push(summary.events);
+        self.t_x.push(if several { in_units(first, last) } else { 0.0 });
+        self.t.push(in_units(first, rule.as_of.0.max(last)));
+        let sum = |sum: T::Sum| T::total(sum, &self.total_type);
+        self.repeat.push(match summary.seen {
+            Some(_) => sum(summary.repeat)?,
+            None => T::Native::ZERO,
+        });
+        self.total.append_option(match summary.total {
+            Some(total) => Some(sum(total)?),
+            None => None,
+        });
+        let repeats = u64::try_from(repeats(rule, summary.events)).ok().filter(|count| *count > 0);
+        let unit = repeats.and_then(|repeats| self.unit.times(repeats));
+        let mean = unit.filter(|_| summary.seen.is_some()).map(|unit| summary.repeat.over(unit));
+        self.mean.append_option(mean.filter(|mean| mean.is_finite()));
+        Some(())
+    }
+
+    /// The STRUCT of every group, given how many rows of each were skipped; no counts at all are none.
+    pub(crate) fn finish(mut self, nulls: Vec<u64>, after: Vec<u64>) -> Result<ArrayRef> {
+        let rule = self.rule;
+        let groups = self.events.len();
+        let seen = self.seen.finish();
+        let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; groups]));
+        let whole = |counts: Vec<u64>| -> ArrayRef {
+            if counts.is_empty() {
+                return Arc::clone(&zeros);
+            }
+            let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
+            Arc::new(Int64Array::from_iter_values(counts.into_iter().map(count)))
+        };
+        let floats = |values: Vec<f64>| -> ArrayRef {
+            Arc::new(Float64Array::new(values.into(), seen.clone()))
+        };
+        let money = |totals: PrimitiveArray<T>| -> ArrayRef {
+            Arc::new(totals.with_data_type(self.total_type.clone()))
+        };
+        let moments = |moments: Vec<i64>| -> Result<ArrayRef> {
+            rule.calendar.column(&Int64Array::new(moments.into(), seen.clone()))
+        };
+        let x = self.events.iter().map(|events| repeats(rule, *events) as f64).collect();
+        let arrays = vec![
+            moments(self.first)?,
+            moments(self.last)?,
+            Arc::new(Int64Array::from(self.events)),
+            floats(x),
+            floats(self.t_x),
+            floats(self.t),
+            money(PrimitiveArray::new(self.repeat.into(), seen.clone())),
+            money(self.total.finish()),
+            Arc::new(self.mean.finish()),
+            whole(self.refunds.of_first(groups)),
+            whole(nulls),
+            whole(after),
+        ];
+        let fields = fields(rule.calendar.data_type(), &rule.amount);
+        Ok(Arc::new(StructArray::try_new(fields, arrays, None)?))
+    }
 }
 
 /// Walks the rows of one customer; None if a sum has overflowed.
@@ -108,69 +224,7 @@ fn summarize<T: Money>(rule: &Rule, rows: &[Row<T>], local: &[i64]) -> Option<Su
     Some(summary)
 }
 
-fn columns<T: Money>(
-    rule: &Rule,
-    summaries: &[Summary<T>],
-    nulls: &[u64],
-    after: &[u64],
-) -> Result<ArrayRef> {
-    let total = total_type(&rule.amount);
-    let seen = |of: fn((i64, i64)) -> i64| -> Int64Array {
-        summaries.iter().map(|summary| summary.seen.map(of)).collect()
-    };
-    let floats = |of: &dyn Fn(&Summary<T>) -> Option<f64>| -> ArrayRef {
-        Arc::new(summaries.iter().map(of).collect::<Float64Array>())
-    };
-    let money = |of: fn(&Summary<T>) -> Option<T::Sum>| -> Result<ArrayRef> {
-        let totals = summaries.iter().map(|summary| {
-            let Some(sum) = of(summary) else { return Ok(None) };
-            let sum = T::total(sum, &total).ok_or_else(|| too_large("rfm_state", &rule.label))?;
-            Ok(Some(sum))
-        });
-        let totals = totals.collect::<Result<PrimitiveArray<T>>>()?;
-        Ok(Arc::new(totals.with_data_type(total.clone())))
-    };
-    let whole = |counts: &[u64]| -> ArrayRef {
-        let counts = counts.iter().map(|count| i64::try_from(*count).unwrap_or(i64::MAX));
-        Arc::new(Int64Array::from_iter_values(counts))
-    };
-    let own = |of: fn(&Summary<T>) -> i64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(summaries.iter().map(of)))
-    };
-    let in_units = |from: i64, to: i64| rule.calendar.days(from, to) / rule.unit_days;
-    let t_x = |summary: &Summary<T>| {
-        let (first, last) = summary.seen?;
-        Some(if summary.events > 1 { in_units(first, last) } else { 0.0 })
-    };
-    let t = |summary: &Summary<T>| {
-        let (first, last) = summary.seen?;
-        Some(in_units(first, rule.as_of.0.max(last)))
-    };
-    let unit = T::unit(&rule.amount);
-    let mean = |summary: &Summary<T>| {
-        let repeats = u64::try_from(repeats(rule, summary)?).ok().filter(|count| *count > 0)?;
-        Some(summary.repeat.over(unit.times(repeats)?)).filter(|mean| mean.is_finite())
-    };
-    let arrays = vec![
-        rule.calendar.column(&seen(|(first, _)| first))?,
-        rule.calendar.column(&seen(|(_, last)| last))?,
-        own(|summary| summary.events),
-        floats(&|summary| repeats(rule, summary).map(|count| count as f64)),
-        floats(&t_x),
-        floats(&t),
-        money(|summary| summary.seen.map(|_| summary.repeat))?,
-        money(|summary| summary.total)?,
-        floats(&mean),
-        own(|summary| summary.refunds),
-        whole(nulls),
-        whole(after),
-    ];
-    let fields = fields(rule.calendar.data_type(), &rule.amount);
-    Ok(Arc::new(StructArray::try_new(fields, arrays, None)?))
-}
-
-/// How many events the repeat money is of; None without a purchase.
-fn repeats<T: Money>(rule: &Rule, summary: &Summary<T>) -> Option<i64> {
-    summary.seen?;
-    Some(if rule.with_first { summary.events } else { summary.events - 1 })
+/// How many of the events the repeat money is of.
+fn repeats(rule: &Rule, events: i64) -> i64 {
+    if rule.with_first { events } else { events - 1 }
 }
