@@ -21,6 +21,7 @@ pub(crate) mod bgbb;
 pub(crate) mod bgbb_fit;
 pub(crate) mod bgnbd;
 pub(crate) mod bgnbd_fit;
+pub(crate) mod bgnbd_likelihood;
 #[expect(clippy::module_inception, reason = "the file carries the SQL name of its function")]
 pub(crate) mod clv;
 pub(crate) mod clv_simple;

@@ -8,7 +8,6 @@
 
 use super::beta_mean::beta_mean;
 use super::gammaln::ln_ways;
-use crate::parallel;
 
 /// The parameters, and which of the two models they are for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,112 +29,35 @@ pub(crate) struct History {
     pub(crate) weight: f64,
 }
 
-/// Sums of ln(base + k) and 1 / (base + k) for k below every x.
+/// Sums of ln(base + k), 1 / (base + k) and 1 / (base + k)^2 for k below every x.
 pub(crate) struct Prefix {
     pub(crate) logs: Vec<f64>,
     pub(crate) inverses: Vec<f64>,
+    pub(crate) squares: Vec<f64>,
 }
 
 impl Prefix {
     pub(crate) fn new(base: f64, most: usize) -> Self {
-        let (mut logs, mut inverses) = (vec![0.0], vec![0.0]);
-        let (mut log, mut inverse, mut term) = (0.0, 0.0, base);
+        let (mut logs, mut inverses, mut squares) = (vec![0.0], vec![0.0], vec![0.0]);
+        let (mut log, mut inverse, mut square, mut term) = (0.0, 0.0, 0.0, base);
         for _ in 0..most {
             log += term.ln();
             inverse += 1.0 / term;
+            square += 1.0 / (term * term);
             term += 1.0;
             logs.push(log);
             inverses.push(inverse);
+            squares.push(square);
         }
-        Self { logs, inverses }
+        Self { logs, inverses, squares }
     }
 }
-
-/// What the likelihood needs of the parameters, by the number of purchases.
-struct Sides {
-    rates: Prefix,
-    stays: Prefix,
-    all: Prefix,
-    /// ln a - ln(b + x - 1).
-    goes: Vec<f64>,
-    alpha: f64,
-    before: f64,
-}
-
-/// Histories that are summed up before the sums are.
-const CHUNK: usize = 4_096;
 
 impl Bgnbd {
     /// From logarithms, as the search sees them.
     pub(crate) fn from_logs(logs: &[f64], shift: f64) -> Self {
         let parameter = |index: usize| logs.get(index).copied().unwrap_or(f64::NAN).exp();
         Self { r: parameter(0), alpha: parameter(1), a: parameter(2), b: parameter(3), shift }
-    }
-
-    /// Minus the log-likelihood of the histories and its gradient by the logarithms of r, alpha, a, b.
-    pub(crate) fn cost(&self, histories: &[History], most: usize) -> (f64, Vec<f64>) {
-        let Self { r, alpha, a, b, shift } = *self;
-        let b = b + shift;
-        let sides = Sides {
-            rates: Prefix::new(r, most),
-            // In MBG/NBD the factor B(a, b + x + 1) / B(a, b) starts one step earlier.
-            stays: Prefix::new(b, most),
-            all: Prefix::new(a + b, most),
-            goes: (0..=most).map(|x| a.ln() - (b + x as f64 - 1.0).ln()).collect(),
-            alpha: alpha.ln(),
-            before: if shift > 0.0 { ((b - 1.0) / (a + b - 1.0)).ln() } else { 0.0 },
-        };
-        let [sum, dr, dalpha, da, db] = parallel::sums(histories.len(), CHUNK, |rows| {
-            let mut sums = [0.0; 5];
-            for history in &histories[rows] {
-                self.add(history, &sides, &mut sums);
-            }
-            sums
-        });
-        (-sum, vec![-dr * r, -dalpha * alpha, -da * a, -db * (b - shift)])
-    }
-
-    /// Adds the log-likelihood of a history and its slopes by r, alpha, a and b.
-    fn add(&self, history: &History, sides: &Sides, sums: &mut [f64; 5]) {
-        let Self { r, alpha, a, b, shift } = *self;
-        let b = b + shift;
-        let History { x, tx, t, weight } = *history;
-        let place = index(x);
-        let purchases = r + x;
-        let at_end = (alpha + t).ln();
-        let alive = -purchases * at_end;
-        // The chances that he is alive and that he is gone, and the logarithm of their sum.
-        let (alive, gone, both, at_last) = if x > 0.0 || shift > 0.0 {
-            let at_last = (alpha + tx).ln();
-            let gone = sides.goes[place] - purchases * at_last;
-            let high = alive.max(gone);
-            let least = (alive.min(gone) - high).exp();
-            let both = 1.0 + least;
-            let (more, less) = (1.0 / both, least / both);
-            let log = high + both.ln();
-            if alive >= gone { (more, less, log, at_last) } else { (less, more, log, at_last) }
-        } else {
-            (1.0, 0.0, alive, 0.0)
-        };
-        let (rates, stays, all) = (&sides.rates, &sides.stays, &sides.all);
-        let (stays_more, all_more) = (stays.inverses[place], all.inverses[place]);
-        let late = alive * at_end + gone * at_last;
-        let pace = alive / (alpha + t) + gone / (alpha + tx);
-        sums[0] += weight
-            * (rates.logs[place] + r * sides.alpha + stays.logs[place] - all.logs[place]
-                + sides.before
-                + both);
-        sums[1] += weight * (rates.inverses[place] + sides.alpha - late);
-        sums[2] += weight * (r / alpha - purchases * pace);
-        sums[3] += weight * (gone / a - all_more);
-        sums[4] += weight * (stays_more - all_more);
-        if gone > 0.0 {
-            sums[4] -= weight * gone / (b + x - 1.0);
-        }
-        if shift > 0.0 {
-            sums[3] -= weight / (a + b - 1.0);
-            sums[4] += weight * (1.0 / (b - 1.0) - 1.0 / (a + b - 1.0));
-        }
     }
 
     /// The chance that a customer with this history has not dropped out.

@@ -15,7 +15,7 @@
 use datafusion::common::{DataFusionError, Result};
 
 use super::fit::{Rows, WIDTH};
-use super::minimize::{Slope, curvature, invert, largest, minimize, minimize_by_sample};
+use super::minimize::{Look, invert, largest, minimize, minimize_by_sample};
 use super::model::Fitted;
 use super::ridge::flattest;
 use crate::args::Arguments;
@@ -68,7 +68,7 @@ pub(crate) const START: Parameter = Parameter {
 /// The likelihood of some of very many customers, to find where the search over all begins.
 pub(crate) struct Sample<'a> {
     pub(crate) customers: f64,
-    pub(crate) cost: &'a dyn Fn(&[f64]) -> Slope,
+    pub(crate) cost: &'a dyn Fn(&[f64]) -> Look,
 }
 
 /// Where the search is content: the largest slope per customer.
@@ -109,15 +109,15 @@ impl Options {
     }
 
     /// Searches from `otherwise`, unless the call says where to start. `cost` is minus the log-likelihood
-    /// and its gradient by the logarithms; one unit of a parameter of the search is so many of `units` in
+    /// and its derivatives by the logarithms; one unit of a parameter of the search is so many of `units` in
     /// the answer. The log-likelihood of the answer is larger by `offset`.
-    pub(crate) fn estimate(
+    pub(crate) fn estimate<L: Into<Look>>(
         &self,
         mut fitted: Fitted,
         otherwise: &[f64],
         units: &[f64],
         offset: f64,
-        cost: impl Fn(&[f64]) -> Slope,
+        cost: impl Fn(&[f64]) -> L,
         sample: Option<&Sample<'_>>,
     ) -> Fitted {
         let customers = fitted.n;
@@ -128,16 +128,21 @@ impl Options {
             .map(f64::ln)
             .collect();
         // Per customer, so that the slope that counts as flat does not depend on their number.
-        let pull = |(value, mut gradient): Slope, customers: f64, logs: &[f64]| {
-            let mut value = value / customers;
+        let pull = |look: Look, customers: f64, logs: &[f64]| {
+            let Look { mut value, mut gradient, mut curvature } = look;
+            value /= customers;
             for (axis, slope) in gradient.iter_mut().enumerate() {
                 let away = logs[axis] - start[axis];
                 value += self.penalty * away * away;
                 *slope = *slope / customers + 2.0 * self.penalty * away;
             }
-            (value, gradient)
+            for (axis, row) in curvature.iter_mut().flatten().enumerate() {
+                row.iter_mut().for_each(|cell| *cell /= customers);
+                row[axis] += 2.0 * self.penalty;
+            }
+            Look { value, gradient, curvature }
         };
-        let pulled = |logs: &[f64]| pull(cost(logs), customers, logs);
+        let pulled = |logs: &[f64]| pull(cost(logs).into(), customers, logs);
         let lowest = match sample {
             None => minimize(start.clone(), FLAT, self.steps, pulled),
             Some(Sample { customers, cost }) => {
@@ -147,12 +152,13 @@ impl Options {
         };
         let found = lowest.point.iter().zip(units).map(|(log, unit)| log.exp() * unit);
         fitted.params = found.collect();
-        fitted.ll = offset - cost(&lowest.point).0;
+        let away = lowest.point.iter().zip(&start).map(|(log, start)| log - start);
+        let penalty = away.map(|away| self.penalty * away * away).sum::<f64>();
+        fitted.ll = offset - (lowest.value - penalty) * customers;
         fitted.gradient = largest(&lowest.gradient);
         fitted.steps = lowest.steps;
-        let curved = curvature(&lowest.point, |logs| {
-            pulled(logs).1.into_iter().map(|slope| slope * customers).collect()
-        });
+        let mut curved = lowest.curved(pulled);
+        curved.iter_mut().flatten().for_each(|cell| *cell *= customers);
         let flat = fitted.gradient < 1e-5 * (1.0 + fitted.ll.abs()) / customers;
         fitted.covariance = scale_covariance(invert(&curved), &fitted.params);
         fitted.status = match (flat, fitted.covariance.is_empty()) {

@@ -1,6 +1,7 @@
 //! Finds the lowest point of a smooth function of a few parameters, from its exact gradient.
 //!
-//! Quasi-Newton (BFGS) with backtracking; a point where the function is not finite is too far. No
+//! Quasi-Newton (BFGS) with backtracking, or Newton's method where the function tells its curvature and
+//! curves upwards; a point where the function is not finite is too far. No
 //! random starts and no flag of success: the caller judges by the gradient and the curvature at the
 //! point it gets, both of which are returned.
 
@@ -10,18 +11,57 @@ pub(crate) struct Lowest {
     pub(crate) point: Vec<f64>,
     pub(crate) value: f64,
     pub(crate) gradient: Vec<f64>,
+    /// If the function told it.
+    pub(crate) curvature: Option<Matrix>,
     pub(crate) steps: usize,
 }
 
 /// A value and its gradient.
 pub(crate) type Slope = (f64, Vec<f64>);
 
+/// A symmetric matrix, by rows.
+pub(crate) type Matrix = Vec<Vec<f64>>;
+
+/// What a function says at a point: its value, its gradient and, if it knows them, its second derivatives.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    pub(crate) value: f64,
+    pub(crate) gradient: Vec<f64>,
+    pub(crate) curvature: Option<Matrix>,
+}
+
+impl From<Slope> for Look {
+    fn from((value, gradient): Slope) -> Self {
+        Self { value, gradient, curvature: None }
+    }
+}
+
+impl Look {
+    fn at(self, point: Vec<f64>, steps: usize) -> Lowest {
+        let Self { value, gradient, curvature } = self;
+        Lowest { point, value, gradient, curvature, steps }
+    }
+}
+
+impl Lowest {
+    /// The curvature here, by differences of the gradient if the function does not tell it.
+    pub(crate) fn curved<L: Into<Look>>(&self, function: impl Fn(&[f64]) -> L) -> Matrix {
+        let told = self.curvature.clone();
+        told.unwrap_or_else(|| curvature(&self.point, |point| function(point).into().gradient))
+    }
+
+    /// The inverse of the curvature, if it is told and the function curves upwards.
+    fn bowl(&self) -> Option<Matrix> {
+        invert(self.curvature.as_ref()?)
+    }
+}
+
 /// Walks down from `start` until the gradient is below `flat` or nothing gets better.
-pub(crate) fn minimize(
+pub(crate) fn minimize<L: Into<Look>>(
     start: Vec<f64>,
     flat: f64,
     most_steps: usize,
-    function: impl Fn(&[f64]) -> Slope,
+    function: impl Fn(&[f64]) -> L,
 ) -> Lowest {
     let inverse = identity(start.len());
     walk(start, inverse, flat, most_steps, function)
@@ -30,16 +70,16 @@ pub(crate) fn minimize(
 /// As [`minimize`], for a function that is a mean over so many things that a sample of them shows where its lowest
 /// point must be, and how curved it is there. Both are only where the walk over all begins: what it ends with is the
 /// lowest point of the function itself.
-pub(crate) fn minimize_by_sample(
+pub(crate) fn minimize_by_sample<S: Into<Look>, L: Into<Look>>(
     start: Vec<f64>,
     flat: f64,
     most_steps: usize,
-    sample: impl Fn(&[f64]) -> Slope,
-    function: impl Fn(&[f64]) -> Slope,
+    sample: impl Fn(&[f64]) -> S,
+    function: impl Fn(&[f64]) -> L,
 ) -> Lowest {
     const NEAR: f64 = 1e-7;
     let near = minimize(start.clone(), NEAR, most_steps, &sample);
-    let inverse = invert(&curvature(&near.point, |point| sample(point).1));
+    let inverse = invert(&near.curved(&sample));
     match inverse.filter(|_| largest(&near.gradient) <= NEAR) {
         Some(inverse) => walk(near.point, inverse, flat, most_steps, function),
         // The sample has no lowest point.
@@ -48,16 +88,17 @@ pub(crate) fn minimize_by_sample(
 }
 
 /// Walks down from a point, given the inverse of the curvature as far as it is known.
-fn walk(
+fn walk<L: Into<Look>>(
     start: Vec<f64>,
-    mut inverse: Vec<Vec<f64>>,
+    inverse: Matrix,
     flat: f64,
     most_steps: usize,
-    function: impl Fn(&[f64]) -> Slope,
+    function: impl Fn(&[f64]) -> L,
 ) -> Lowest {
     let size = start.len();
-    let (value, gradient) = function(&start);
-    let mut here = Lowest { point: start, value, gradient, steps: 0 };
+    let function = |point: &[f64]| -> Look { function(point).into() };
+    let mut here = function(&start).at(start, 0);
+    let mut inverse = here.bowl().unwrap_or(inverse);
     let mut stuck = false;
     while here.steps < most_steps && largest(&here.gradient) > flat {
         let mut direction: Vec<f64> = inverse.iter().map(|row| -dot(row, &here.gradient)).collect();
@@ -75,14 +116,17 @@ fn walk(
             continue;
         };
         stuck = false;
-        update(&mut inverse, &here, &next);
+        match next.bowl() {
+            Some(bowl) => inverse = bowl,
+            None => update(&mut inverse, &here, &next),
+        }
         here = next;
     }
     here
 }
 
 /// The first point along the direction, halving from a bounded step, that is low enough.
-fn step(here: &Lowest, direction: &[f64], function: &impl Fn(&[f64]) -> Slope) -> Option<Lowest> {
+fn step(here: &Lowest, direction: &[f64], function: &impl Fn(&[f64]) -> Look) -> Option<Lowest> {
     const LONGEST: f64 = 2.0;
     const HALVINGS: i32 = 60;
     let descent = dot(direction, &here.gradient);
@@ -90,14 +134,15 @@ fn step(here: &Lowest, direction: &[f64], function: &impl Fn(&[f64]) -> Slope) -
     for _ in 0..HALVINGS {
         let point: Vec<f64> =
             here.point.iter().zip(direction).map(|(x, d)| x + length * d).collect();
-        let (value, gradient) = function(&point);
+        let look = function(&point);
+        let (value, gradient) = (look.value, &look.gradient);
         let finite = value.is_finite() && gradient.iter().all(|slope| slope.is_finite());
         let lower = value <= here.value + 1e-4 * length * descent;
         // At the bottom values no longer differ; a smaller slope is then progress.
         let flatter = value <= here.value + 1e-13 * here.value.abs()
-            && largest(&gradient) < 0.9 * largest(&here.gradient);
+            && largest(gradient) < 0.9 * largest(&here.gradient);
         if finite && (lower && value < here.value || flatter) {
-            return Some(Lowest { point, value, gradient, steps: here.steps + 1 });
+            return Some(look.at(point, here.steps + 1));
         }
         length /= 2.0;
     }
@@ -122,7 +167,7 @@ fn update(inverse: &mut [Vec<f64>], from: &Lowest, to: &Lowest) {
     }
 }
 
-fn identity(size: usize) -> Vec<Vec<f64>> {
+fn identity(size: usize) -> Matrix {
     (0..size).map(|i| (0..size).map(|j| f64::from(u8::from(i == j))).collect()).collect()
 }
 
@@ -135,7 +180,7 @@ pub(crate) fn largest(values: &[f64]) -> f64 {
 }
 
 /// The matrix of second derivatives, by central differences of the gradient.
-pub(crate) fn curvature(point: &[f64], gradient: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Vec<f64>> {
+pub(crate) fn curvature(point: &[f64], gradient: impl Fn(&[f64]) -> Vec<f64>) -> Matrix {
     const STEP: f64 = 1e-5;
     let size = point.len();
     let shifted = |axis: usize, by: f64| {
@@ -153,7 +198,7 @@ pub(crate) fn curvature(point: &[f64], gradient: impl Fn(&[f64]) -> Vec<f64>) ->
 }
 
 /// The inverse of a symmetric positive definite matrix; None if it is not one.
-pub(crate) fn invert(matrix: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+pub(crate) fn invert(matrix: &[Vec<f64>]) -> Option<Matrix> {
     let size = matrix.len();
     let mut lower = vec![vec![0.0; size]; size];
     for i in 0..size {
@@ -202,6 +247,15 @@ mod tests {
         let curved = curvature(&lowest.point, |p| valley(p).1);
         let inverse = invert(&curved).unwrap();
         assert!((inverse[0][0] - 0.5).abs() < 1e-4);
+        let told = |p: &[f64]| {
+            let cross = -400.0 * p[0];
+            let corner = 2.0 + 1_200.0 * p[0] * p[0] - 400.0 * p[1];
+            let curvature = Some(vec![vec![corner, cross], vec![cross, 200.0]]);
+            Look { curvature, ..valley(p).into() }
+        };
+        let by_newton = minimize(vec![-1.2, 1.0], 1e-10, 500, told);
+        assert!((by_newton.point[0] - 1.0).abs() < 1e-9, "{by_newton:?}");
+        assert!(by_newton.steps < lowest.steps, "{} {}", by_newton.steps, lowest.steps);
         assert!(invert(&[vec![1.0, 2.0], vec![2.0, 1.0]]).is_none());
     }
 

@@ -43,5 +43,5 @@ const CANDIDATE: Candidate = Candidate {
     start: [0.5, 0.5, 0.5, 0.5],
     times: [false, true, false, true],
     note: None,
-    cost: |logs, histories, most| Pnbd::from_logs(logs).cost(histories, most),
+    cost: |logs, histories, most| Pnbd::from_logs(logs).cost(histories, most).into(),
 };

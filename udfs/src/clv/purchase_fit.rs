@@ -8,7 +8,7 @@ use datafusion::common::Result;
 use super::bgnbd::{History, index};
 use super::estimate::{FEWEST, L2, MAX_ITER, Options, START, Sample, UNIT, W, check_rows};
 use super::fit::{Rows, Search};
-use super::minimize::Slope;
+use super::minimize::Look;
 use super::model::{Fitted, history_problem};
 use crate::args::Arguments;
 use crate::function::{Kind, Otherwise, Parameter};
@@ -51,8 +51,8 @@ pub(crate) struct Candidate {
     pub(crate) times: [bool; 4],
     /// What to know about every model of this kind.
     pub(crate) note: Option<&'static str>,
-    /// Minus the log-likelihood and its gradient, by logarithms, histories sorted by x, and the largest x.
-    pub(crate) cost: fn(&[f64], &[History], usize) -> Slope,
+    /// Minus the log-likelihood and its derivatives, by logarithms, histories in order, and the largest x.
+    pub(crate) cost: fn(&[f64], &[History], usize) -> Look,
 }
 
 /// Reads the constants of a call.
@@ -105,7 +105,10 @@ impl Candidate {
         let offset = -purchases * longest.ln();
         let some: Vec<History> = match histories.len() {
             ..MANY => vec![],
-            _ => histories.iter().step_by(SAMPLE).copied().collect(),
+            many => {
+                let step = (many / ENOUGH).min(SPARSEST);
+                histories.iter().step_by(step).copied().collect()
+            }
         };
         let of_some = |logs: &[f64]| (self.cost)(logs, &some, most);
         let customers = some.iter().map(|history| history.weight).sum();
@@ -115,6 +118,8 @@ impl Candidate {
     }
 }
 
-/// From so many histories on, the search begins with a sample of them: one in so many.
-const MANY: usize = 50_000;
-const SAMPLE: usize = 16;
+/// From so many histories on, the search begins with a sample of them: at least so many, and one in so many of very
+/// many.
+const MANY: usize = 4 * ENOUGH;
+const ENOUGH: usize = 4_096;
+const SPARSEST: usize = 16;
