@@ -82,9 +82,9 @@ mod tests {
                 down[axis] -= 1e-6;
                 let (up, down) = (cost(&up), cost(&down));
                 near(here.gradient[axis], (up.value - down.value) / 2e-6, 1e-7);
-                for other in 0..4 {
-                    let slope = (up.gradient[other] - down.gradient[other]) / 2e-6;
-                    let cell = curvature[axis][other];
+                let differences = up.gradient.iter().zip(&down.gradient);
+                for (cell, (up, down)) in curvature[axis].iter().zip(differences) {
+                    let slope = (up - down) / 2e-6;
                     assert!((cell - slope).abs() <= 1e-8 + 1e-7 * slope.abs(), "{cell} {slope}");
                 }
             }
