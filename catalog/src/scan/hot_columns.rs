@@ -3,7 +3,7 @@
 //! ```text
 //! first scan of a column:   Parquet, as ever; it is only noted that somebody wanted it
 //! second scan:              each row group is decoded whole and kept
-//! from then on:             slices of what is kept; no file is opened, no page decompressed
+//! from then on:             what is kept, batch by batch; no file is opened, no page decompressed
 //! ```
 //!
 //! Data files never change, so what is kept never goes stale: a new version of a table has new files. The unit is one
@@ -16,8 +16,10 @@
 mod file;
 pub(super) mod source;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
@@ -40,12 +42,35 @@ pub(super) struct Place {
     pub(super) kind: DataType,
 }
 
+/// What a place holds: the column in pieces, and the memory that they take together.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Column {
+    pieces: Arc<[ArrayRef]>,
+    bytes: usize,
+}
+
+impl Column {
+    /// Texts of several pieces may lie in one buffer, which counts once.
+    pub(super) fn new(pieces: Vec<ArrayRef>) -> Result<Self> {
+        let mut counter = RecordBatchMemoryCounter::new();
+        for piece in &pieces {
+            let piece = RecordBatch::try_from_iter([("piece", Arc::clone(piece))])?;
+            counter.count_batch(&piece);
+        }
+        Ok(Self { pieces: pieces.into(), bytes: counter.memory_usage() })
+    }
+
+    pub(super) fn pieces(&self) -> &[ArrayRef] {
+        &self.pieces
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Bytes;
 
-impl Weighter<Place, ArrayRef> for Bytes {
-    fn weight(&self, _place: &Place, column: &ArrayRef) -> u64 {
-        u64::try_from(column.get_array_memory_size()).unwrap_or(u64::MAX)
+impl Weighter<Place, Column> for Bytes {
+    fn weight(&self, _place: &Place, column: &Column) -> u64 {
+        u64::try_from(column.bytes).unwrap_or(u64::MAX)
     }
 }
 
@@ -55,7 +80,7 @@ pub struct ScanCache(pub Option<Arc<HotColumns>>);
 
 /// The columns kept by one process.
 pub struct HotColumns {
-    kept: Cache<Place, ArrayRef, Bytes>,
+    kept: Cache<Place, Column, Bytes>,
     /// Columns of files that were wanted once.
     wanted: Cache<(Arc<str>, Arc<str>), ()>,
     /// As much as is kept; the lock also orders changes of it.
@@ -105,16 +130,6 @@ impl HotColumns {
         usize::try_from(self.kept.weight()).unwrap_or(usize::MAX)
     }
 
-    /// Columns of row groups kept.
-    pub fn len(&self) -> usize {
-        self.kept.len()
-    }
-
-    /// True while nothing is kept.
-    pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
     /// Forgets what has not been used for longest until `bytes` are free or nothing is left; returns the bytes given back.
     pub fn give_back(&self, bytes: usize) -> usize {
         let memory = self.memory();
@@ -137,14 +152,14 @@ impl HotColumns {
         all
     }
 
-    pub(super) fn get(&self, place: &Place) -> Option<ArrayRef> {
+    pub(super) fn get(&self, place: &Place) -> Option<Column> {
         self.kept.get(place)
     }
 
     /// Keeps a column, as far as the limit and the pool allow.
-    pub(super) fn keep(&self, place: Place, column: &ArrayRef) {
+    pub(super) fn keep(&self, place: Place, column: &Column) {
         let memory = self.memory();
-        self.kept.insert(place, Arc::clone(column));
+        self.kept.insert(place, column.clone());
         if memory.try_resize(self.bytes()).is_err() {
             self.shrink_to(memory.size());
             // What is kept has become less, so this takes nothing.
@@ -172,8 +187,8 @@ mod tests {
         Place { file: "f".into(), group, column: "c".into(), kind: DataType::Int64 }
     }
 
-    fn column() -> ArrayRef {
-        Arc::new(Int64Array::from(vec![7; 1000]))
+    fn column() -> Column {
+        Column::new(vec![Arc::new(Int64Array::from(vec![7; 1000]))]).unwrap()
     }
 
     fn pool(bytes: usize) -> Arc<dyn MemoryPool> {
@@ -187,6 +202,13 @@ mod tests {
         assert!(!hot.wanted_before(&file, &columns[..1]));
         assert!(!hot.wanted_before(&file, &columns));
         assert!(hot.wanted_before(&file, &columns));
+    }
+
+    #[test]
+    fn what_pieces_share_counts_once() {
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![7; 1000]));
+        let halves = vec![whole.slice(0, 500), whole.slice(500, 500)];
+        assert_eq!(Column::new(halves).unwrap().bytes, Column::new(vec![whole]).unwrap().bytes);
     }
 
     #[test]
@@ -212,7 +234,7 @@ mod tests {
         assert!(hot.give_back(20_000) >= 20_000);
         assert!(hot.bytes() <= before - 20_000 && pool.reserved() == hot.bytes());
         hot.give_back(usize::MAX);
-        assert!(hot.is_empty() && pool.reserved() == 0);
+        assert_eq!((hot.bytes(), pool.reserved()), (0, 0));
         hot.keep(place(0), &column());
         assert_eq!(hot.get(&place(0)).as_ref(), Some(&column()));
     }

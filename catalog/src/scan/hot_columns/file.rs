@@ -1,13 +1,12 @@
 //! One file read by way of memory: its footer, the row groups that may match, their columns, kept or decoded.
 //!
-//! A row group is taken whole, so that what is decoded once serves every later question, and handed on in slices. The
-//! footer comes from the cache of footers; files of other writers whose row groups are too big to be decoded in one piece
+//! A row group is taken whole, so that what is decoded once serves every later question, in pieces that are batches. The
+//! footer comes from the cache of footers; files of other writers whose row groups are too big to be decoded as a whole
 //! are left to the Parquet source.
 
-use super::Place;
 use super::source::Reading;
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::compute::concat_batches;
+use super::{Column, Place};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::FieldRef;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
@@ -33,7 +32,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Row groups of more rows are not decoded in one piece.
+/// Columns are decoded and kept in pieces of so many rows, the size of a batch. Slices of one long array would count, to
+/// whoever holds a batch, as the whole of it.
+const PIECE_ROWS: usize = 8192;
+
+/// Row groups of more rows are not decoded as a whole.
 const MOST_ROWS: i64 = 1 << 21;
 
 /// A file whose footer is read, and the only morsel of it.
@@ -73,17 +76,15 @@ impl OpenFile {
         Ok(Self { reading, file, name, metadata, projector, groups })
     }
 
-    /// Whether a row group is too big to be decoded in one piece.
+    /// Whether a row group is too big to be decoded as a whole.
     pub(super) fn is_coarse(&self) -> bool {
         let all = self.metadata.metadata();
         self.groups.iter().any(|group| all.row_group(*group).num_rows() > MOST_ROWS)
     }
 
-    /// The columns of a row group, as the table has them.
-    async fn group(&self, group: usize) -> Result<RecordBatch> {
+    /// The batches of a row group, as the table has them.
+    async fn group(&self, group: usize) -> Result<Vec<RecordBatch>> {
         let reading = &self.reading;
-        let rows =
-            usize::try_from(self.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
         let fields = reading.columns.fields();
         let place = |(field, name): (&FieldRef, &Arc<str>)| Place {
             file: Arc::clone(&self.name),
@@ -92,26 +93,32 @@ impl OpenFile {
             kind: field.data_type().clone(),
         };
         let places: Vec<Place> = fields.iter().zip(&reading.names).map(place).collect();
-        let mut columns: Vec<Option<ArrayRef>> =
+        let mut columns: Vec<Option<Column>> =
             places.iter().map(|place| reading.hot.get(place)).collect();
         let missing: Vec<usize> =
             (0..columns.len()).filter(|column| columns[*column].is_none()).collect();
         reading.hits.add(columns.len() - missing.len());
         reading.misses.add(missing.len());
         if !missing.is_empty() {
-            let decoded = self.decode(group, rows, &missing).await?;
-            for (column, array) in missing.iter().zip(decoded.columns()) {
-                reading.hot.keep(places[*column].clone(), array);
-                columns[*column] = Some(Arc::clone(array));
+            let decoded = self.decode(group, &missing).await?;
+            for (place, column) in missing.iter().enumerate() {
+                let pieces = decoded.iter().map(|batch| Arc::clone(batch.column(place))).collect();
+                let decoded = Column::new(pieces)?;
+                reading.hot.keep(places[*column].clone(), &decoded);
+                columns[*column] = Some(decoded);
             }
         }
-        let columns = columns.into_iter().flatten().collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&reading.columns), columns, &options)?)
+        let columns: Vec<Column> = columns.into_iter().flatten().collect();
+        let pieces = columns.first().map_or(0, |column| column.pieces().len());
+        let batch = |piece: usize| {
+            let columns = columns.iter().map(|column| Arc::clone(&column.pieces()[piece]));
+            Ok(RecordBatch::try_new(Arc::clone(&reading.columns), columns.collect())?)
+        };
+        (0..pieces).map(batch).collect()
     }
 
-    /// Decodes some of the columns of a row group, in one piece.
-    async fn decode(&self, group: usize, rows: usize, columns: &[usize]) -> Result<RecordBatch> {
+    /// Decodes some of the columns of a row group, always in pieces of the same rows.
+    async fn decode(&self, group: usize, columns: &[usize]) -> Result<Vec<RecordBatch>> {
         let reading = &self.reading;
         let wanted = Arc::new(reading.columns.project(columns)?);
         let there = wanted.fields().iter().filter_map(|field| {
@@ -128,29 +135,27 @@ impl OpenFile {
             ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.metadata.clone())
                 .with_row_groups(vec![group])
                 .with_projection(mask)
-                .with_batch_size(rows.max(1))
+                .with_batch_size(PIECE_ROWS)
                 .build()?;
-        let schema = Arc::clone(stream.schema());
-        let decoded: Vec<RecordBatch> = stream.try_collect().await?;
-        let decoded = match decoded.as_slice() {
-            [one] => one.clone(),
-            many => concat_batches(&schema, many)?,
-        };
-        BatchAdapterFactory::new(wanted).make_adapter(&decoded.schema())?.adapt_batch(&decoded)
+        let adapter = BatchAdapterFactory::new(wanted).make_adapter(stream.schema())?;
+        let adapted = stream.map(|batch| adapter.adapt_batch(&batch?));
+        adapted.try_collect().await
     }
 
-    /// A row group in batches, projected.
-    fn batches(&self, rows: &RecordBatch) -> Vec<Result<RecordBatch>> {
+    /// The pieces of a row group in batches that are not too big, projected.
+    fn batches(&self, pieces: &[RecordBatch]) -> Vec<Result<RecordBatch>> {
         let size = self.reading.batch_size.max(1);
-        let batch = |start: usize| {
-            let slice = rows.slice(start, size.min(rows.num_rows() - start));
+        let starts = |piece: &RecordBatch| (0..piece.num_rows()).step_by(size);
+        let batch = |(piece, start): (&RecordBatch, usize)| {
+            let slice = piece.slice(start, size.min(piece.num_rows() - start));
             let projected = self.projector.project_batch(&slice)?;
             let options = RecordBatchOptions::new().with_row_count(Some(slice.num_rows()));
             let (_, columns, _) = projected.into_parts();
             let output = Arc::clone(&self.reading.output);
             Ok(RecordBatch::try_new_with_options(output, columns, &options)?)
         };
-        (0..rows.num_rows()).step_by(size).map(batch).collect()
+        let all = pieces.iter().flat_map(|piece| starts(piece).map(move |start| (piece, start)));
+        all.map(batch).collect()
     }
 }
 
