@@ -30,12 +30,6 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def connection(server):
-    with flight_sql.connect(server.address, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
 def table(connection):
     """A table of two rows under a name of its own."""
     name = f"t_{time.monotonic_ns()}"

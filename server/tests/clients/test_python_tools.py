@@ -39,12 +39,6 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def connection(server):
-    with flight_sql.connect(server.address, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
 def engine(server):
     host = server.address.removeprefix("grpc://")
     engine = sqlalchemy.create_engine(f"datafusion+flightsql://ana:secret@{host}?insecure=True")
