@@ -108,7 +108,8 @@ mod tests {
             ..EngineOptions::default()
         };
         let session = Engine::open(options).await.unwrap().session();
-        let numbers = "SELECT value AS a, value * 7 % 1000 AS b FROM generate_series(1, 1000000)";
+        // The first two need eight bytes a value, the third one.
+        let numbers = "SELECT value * 10000000000 AS a, value * 7 % 1000 * 10000000000 AS b, value % 100 AS c FROM generate_series(1, 1000000)";
         session.execute(&format!("CREATE TABLE t AS {numbers}")).await.unwrap();
         session
     }
@@ -138,6 +139,14 @@ mod tests {
         assert!(third.contains("bytes_scanned=0"), "{third}");
         // Two columns of a million whole numbers.
         assert!((16_000_000..17_000_000).contains(&reserved(&session)), "{}", reserved(&session));
+        let before = reserved(&session);
+        const FEW: &str = "EXPLAIN ANALYZE SELECT count(*) FROM t WHERE c = 7";
+        for skipped in ["", "skipped_rows=990.0 K", "skipped_rows=990.0 K"] {
+            let plan = ask(&session, FEW).await;
+            assert!(plan.contains(skipped), "{plan}");
+        }
+        let narrow = reserved(&session) - before;
+        assert!((1_000_000..1_200_000).contains(&narrow), "{narrow}");
         session.execute("SET pareto.scan_cache = off").await.unwrap();
         assert!(!ask(&session, SUM).await.contains("hot_columns"));
     }

@@ -4,11 +4,14 @@
 //! footer comes from the cache of footers; files of other writers whose row groups are too big to be decoded as a whole
 //! are left to the Parquet source.
 
+use super::Place;
+use super::narrow::Column;
+use super::ranges::ranges;
+use super::rows::Rows;
 use super::source::Reading;
-use super::{Column, Place};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::FieldRef;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{
     ParquetAccessPlan, ParquetFileMetrics, RowGroupAccessPlanFilter,
@@ -82,8 +85,8 @@ impl OpenFile {
         self.groups.iter().any(|group| all.row_group(*group).num_rows() > MOST_ROWS)
     }
 
-    /// The batches of a row group, as the table has them.
-    async fn group(&self, group: usize) -> Result<Vec<RecordBatch>> {
+    /// A row group, its missing columns decoded.
+    async fn group(&self, group: usize) -> Result<Rows> {
         let reading = &self.reading;
         let fields = reading.columns.fields();
         let place = |(field, name): (&FieldRef, &Arc<str>)| Place {
@@ -102,19 +105,24 @@ impl OpenFile {
         if !missing.is_empty() {
             let decoded = self.decode(group, &missing).await?;
             for (place, column) in missing.iter().enumerate() {
-                let pieces = decoded.iter().map(|batch| Arc::clone(batch.column(place))).collect();
-                let decoded = Column::new(pieces)?;
+                let pieces = decoded.iter().map(|batch| Arc::clone(batch.column(place)));
+                let kind = &places[*column].kind;
+                let decoded = Column::new(&pieces.collect::<Vec<_>>(), kind)?;
                 reading.hot.keep(places[*column].clone(), &decoded);
                 columns[*column] = Some(decoded);
             }
         }
-        let columns: Vec<Column> = columns.into_iter().flatten().collect();
-        let pieces = columns.first().map_or(0, |column| column.pieces().len());
-        let batch = |piece: usize| {
-            let columns = columns.iter().map(|column| Arc::clone(&column.pieces()[piece]));
-            Ok(RecordBatch::try_new(Arc::clone(&reading.columns), columns.collect())?)
+        let ranges = match reading.predicate.as_ref().filter(|_| reading.prunes) {
+            Some(predicate) => ranges(predicate, &reading.columns)?,
+            None => Vec::new(),
         };
-        (0..pieces).map(batch).collect()
+        Ok(Rows::new(
+            columns.into_iter().flatten().collect(),
+            Arc::clone(&reading.columns),
+            ranges,
+            reading.batch_size.max(1),
+            reading.skipped.clone(),
+        ))
     }
 
     /// Decodes some of the columns of a row group, always in pieces of the same rows.
@@ -142,20 +150,12 @@ impl OpenFile {
         adapted.try_collect().await
     }
 
-    /// The pieces of a row group in batches that are not too big, projected.
-    fn batches(&self, pieces: &[RecordBatch]) -> Vec<Result<RecordBatch>> {
-        let size = self.reading.batch_size.max(1);
-        let starts = |piece: &RecordBatch| (0..piece.num_rows()).step_by(size);
-        let batch = |(piece, start): (&RecordBatch, usize)| {
-            let slice = piece.slice(start, size.min(piece.num_rows() - start));
-            let projected = self.projector.project_batch(&slice)?;
-            let options = RecordBatchOptions::new().with_row_count(Some(slice.num_rows()));
-            let (_, columns, _) = projected.into_parts();
-            let output = Arc::clone(&self.reading.output);
-            Ok(RecordBatch::try_new_with_options(output, columns, &options)?)
-        };
-        let all = pieces.iter().flat_map(|piece| starts(piece).map(move |start| (piece, start)));
-        all.map(batch).collect()
+    fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let projected = self.projector.project_batch(batch)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let (_, columns, _) = projected.into_parts();
+        let output = Arc::clone(&self.reading.output);
+        Ok(RecordBatch::try_new_with_options(output, columns, &options)?)
     }
 }
 
@@ -179,9 +179,13 @@ impl Morsel for OpenFile {
         let open = Arc::new(*self);
         let groups = futures::stream::iter(open.groups.clone()).then(move |group| {
             let open = Arc::clone(&open);
-            async move { open.group(group).await.map(|rows| open.batches(&rows)) }
+            async move {
+                let rows = open.group(group).await?;
+                let batches = rows.map(move |batch| open.project(&batch?));
+                Ok::<_, DataFusionError>(futures::stream::iter(batches))
+            }
         });
-        groups.map_ok(futures::stream::iter).try_flatten().boxed()
+        groups.try_flatten().boxed()
     }
 }
 

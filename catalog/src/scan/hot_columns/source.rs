@@ -90,6 +90,7 @@ impl HotSource {
             metrics: metrics.clone(),
             hits: MetricBuilder::new(metrics).counter("hot_columns", partition),
             misses: MetricBuilder::new(metrics).counter("decoded_columns", partition),
+            skipped: MetricBuilder::new(metrics).counter("skipped_rows", partition),
         }))
     }
 }
@@ -258,6 +259,8 @@ pub(super) struct Reading {
     pub(super) metrics: ExecutionPlanMetricsSet,
     pub(super) hits: Count,
     pub(super) misses: Count,
+    /// Rows that the predicate ruled out before they were handed on.
+    pub(super) skipped: Count,
 }
 
 impl Reading {

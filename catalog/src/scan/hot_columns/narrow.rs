@@ -1,0 +1,298 @@
+//! A column kept in as few bytes a value as its values need.
+//!
+//! Keys, quantities and codes of a fact are declared as BIGINT or DECIMAL and need one, two or four bytes. A scan of kept
+//! columns is bound by the memory it reads, so fewer bytes are faster, and a condition is decided on them as they are
+//! kept. What leaves is the declared type again, made piece by piece while a piece is in the processor's cache.
+//!
+//! Whole numbers of all widths, dates, times and decimals are narrowed; everything else is kept as it came.
+//!
+//! Example: a BIGINT column of discounts from 0 to 10 is kept as UInt8; `discount BETWEEN 1 AND 3` compares bytes.
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, make_array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::kernels::cmp::{gt_eq, lt_eq};
+use arrow::compute::{cast, max, min};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
+use datafusion::common::{Result, ScalarValue};
+use std::sync::Arc;
+
+/// One column of one row group: its pieces, and the memory that they take together.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Column {
+    pieces: Arc<[Piece]>,
+    kind: DataType,
+    pub(super) bytes: usize,
+}
+
+/// Some thousand rows of a column.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    kept: ArrayRef,
+    /// The least and the greatest value, of kinds that are narrowed and pieces that have a value.
+    span: Option<(i64, i64)>,
+}
+
+impl PartialEq for Piece {
+    fn eq(&self, other: &Self) -> bool {
+        self.kept.as_ref() == other.kept.as_ref() && self.span == other.span
+    }
+}
+
+/// Which rows of a piece may satisfy a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Chosen {
+    All,
+    None,
+    Some(BooleanBuffer),
+}
+
+impl Column {
+    /// Keeps pieces of one kind, each in the same width.
+    pub(super) fn new(pieces: &[ArrayRef], kind: &DataType) -> Result<Self> {
+        let numbers: Vec<Option<ArrayRef>> =
+            pieces.iter().map(|piece| numbers(piece)).collect::<Result<_>>()?;
+        let spans: Vec<Option<(i64, i64)>> = numbers.iter().map(span).collect();
+        let least = spans.iter().flatten().map(|span| span.0).min();
+        let most = spans.iter().flatten().map(|span| span.1).max();
+        let width = width(kind, least.unwrap_or(0), most.unwrap_or(0));
+        let mut kept = Vec::with_capacity(pieces.len());
+        for ((piece, numbers), span) in pieces.iter().zip(numbers).zip(spans) {
+            kept.push(match (&width, numbers) {
+                (Some(width), Some(numbers)) => Piece { kept: cast(&numbers, width)?, span },
+                (None, _) | (_, None) => Piece { kept: Arc::clone(piece), span },
+            });
+        }
+        // Texts of several pieces may lie in one buffer, which counts once.
+        let mut counter = RecordBatchMemoryCounter::new();
+        for piece in &kept {
+            let piece = RecordBatch::try_from_iter([("piece", Arc::clone(&piece.kept))])?;
+            counter.count_batch(&piece);
+        }
+        Ok(Self { pieces: kept.into(), kind: kind.clone(), bytes: counter.memory_usage() })
+    }
+
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Rows of a piece in the declared type, all of them or those that a filter leaves.
+    pub(super) fn rows(
+        &self,
+        piece: usize,
+        left: Option<&arrow::compute::FilterPredicate>,
+    ) -> Result<ArrayRef> {
+        let kept = &self.pieces[piece].kept;
+        match left {
+            None => widen(kept, &self.kind),
+            Some(left) => widen(&left.filter(kept)?, &self.kind),
+        }
+    }
+}
+
+impl Piece {
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The rows from `from` to `to`, both included. NULL is in no range; where all values are, it may be left in.
+    pub(super) fn within(&self, from: i64, to: i64) -> Result<Chosen> {
+        let Some((least, most)) = self.span else { return Ok(Chosen::All) };
+        if from <= least && most <= to {
+            return Ok(Chosen::All);
+        }
+        if to < least || most < from {
+            return Ok(Chosen::None);
+        }
+        let mut chosen: Option<BooleanBuffer> = None;
+        if least < from {
+            chosen = Some(holds(&gt_eq(&self.kept, &self.scalar(from)?)?));
+        }
+        if to < most {
+            let below = holds(&lt_eq(&self.kept, &self.scalar(to)?)?);
+            chosen = Some(chosen.map_or_else(|| below.clone(), |above| &above & &below));
+        }
+        Ok(chosen.map_or(Chosen::All, Chosen::Some))
+    }
+
+    /// A number between the least and the greatest, so it fits.
+    fn scalar(&self, number: i64) -> Result<arrow::array::Scalar<ArrayRef>> {
+        let number = ScalarValue::Int64(Some(number)).to_array()?;
+        let kept = self.kept.data_type();
+        Ok(arrow::array::Scalar::new(match storage(kept) {
+            Some(storage) => as_kind(&cast(&number, &storage)?, kept)?,
+            None => widen(&number, kept)?,
+        }))
+    }
+}
+
+fn holds(compared: &BooleanArray) -> BooleanBuffer {
+    match compared.nulls() {
+        Some(known) => compared.values() & known.inner(),
+        None => compared.values().clone(),
+    }
+}
+
+/// The integers that values of a kind are stored as.
+fn storage(kind: &DataType) -> Option<DataType> {
+    use DataType as D;
+    match kind {
+        D::Int8 | D::Int16 | D::Int32 | D::Int64 | D::UInt8 | D::UInt16 | D::UInt32 => {
+            Some(kind.clone())
+        }
+        D::Date32 | D::Time32(_) => Some(D::Int32),
+        D::Date64 | D::Time64(_) | D::Timestamp(_, _) | D::Duration(_) => Some(D::Int64),
+        _ => None,
+    }
+}
+
+/// The same bytes under another kind.
+fn as_kind(array: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
+    if array.data_type() == kind {
+        return Ok(Arc::clone(array));
+    }
+    Ok(make_array(array.to_data().into_builder().data_type(kind.clone()).build()?))
+}
+
+/// The values as 64-bit integers; `None` for kinds that are none, and decimals that do not fit.
+fn numbers(piece: &ArrayRef) -> Result<Option<ArrayRef>> {
+    if let Some(decimals) = piece.as_primitive_opt::<Decimal128Type>() {
+        let fits = decimals.iter().flatten().all(|value| i64::try_from(value).is_ok());
+        #[expect(clippy::cast_possible_truncation, reason = "all of them fit")]
+        let narrow = |value: i128| value as i64;
+        return Ok(fits.then(|| Arc::new(decimals.unary::<_, Int64Type>(narrow)) as ArrayRef));
+    }
+    match storage(piece.data_type()) {
+        None => Ok(None),
+        Some(storage) => Ok(Some(cast(&as_kind(piece, &storage)?, &DataType::Int64)?)),
+    }
+}
+
+fn span(numbers: &Option<ArrayRef>) -> Option<(i64, i64)> {
+    let numbers = numbers.as_ref()?.as_primitive::<Int64Type>();
+    Some((min(numbers)?, max(numbers)?))
+}
+
+/// The narrowest integers that hold the values, when they are narrower than the kind.
+fn width(kind: &DataType, least: i64, most: i64) -> Option<DataType> {
+    use DataType as D;
+    let within = |from: i64, to: i64| from <= least && most <= to;
+    let (width, bytes) = if within(0, u8::MAX.into()) {
+        (D::UInt8, 1)
+    } else if within(i8::MIN.into(), i8::MAX.into()) {
+        (D::Int8, 1)
+    } else if within(0, u16::MAX.into()) {
+        (D::UInt16, 2)
+    } else if within(i16::MIN.into(), i16::MAX.into()) {
+        (D::Int16, 2)
+    } else if within(0, u32::MAX.into()) {
+        (D::UInt32, 4)
+    } else if within(i32::MIN.into(), i32::MAX.into()) {
+        (D::Int32, 4)
+    } else {
+        (D::Int64, 8)
+    };
+    (bytes < kind.primitive_width()?).then_some(width)
+}
+
+/// Narrow integers in the declared kind.
+fn widen(kept: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
+    if kept.data_type() == kind {
+        return Ok(Arc::clone(kept));
+    }
+    if let DataType::Decimal128(precision, scale) = kind {
+        let numbers = cast(kept, &DataType::Int64)?;
+        let decimals = numbers.as_primitive::<Int64Type>().unary::<_, Decimal128Type>(i128::from);
+        return Ok(Arc::new(decimals.with_precision_and_scale(*precision, *scale)?));
+    }
+    match storage(kind) {
+        Some(storage) => as_kind(&cast(kept, &storage)?, kind),
+        None => Ok(Arc::clone(kept)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{
+        Date32Array, Decimal128Array, Int16Array, Int64Array, StringArray, TimestampSecondArray,
+        UInt64Array,
+    };
+    use arrow::compute::FilterBuilder;
+
+    fn round_trip(pieces: Vec<ArrayRef>, kept: &DataType) {
+        let kind = pieces[0].data_type().clone();
+        let column = Column::new(&pieces, &kind).unwrap();
+        for (place, piece) in pieces.iter().enumerate() {
+            assert_eq!(column.pieces()[place].kept.data_type(), kept);
+            assert_eq!(&column.rows(place, None).unwrap(), piece);
+            let odd: BooleanArray = (0..piece.len()).map(|row| Some(row % 2 == 1)).collect();
+            let left = FilterBuilder::new(&odd).build();
+            let expected = arrow::compute::filter(piece, &odd).unwrap();
+            assert_eq!(&column.rows(place, Some(&left)).unwrap(), &expected);
+        }
+    }
+
+    #[test]
+    fn values_come_back_as_they_were() {
+        let whole = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
+        round_trip(vec![whole(vec![Some(0), None, Some(255)])], &DataType::UInt8);
+        round_trip(vec![whole(vec![Some(0)]), whole(vec![Some(256), None])], &DataType::UInt16);
+        round_trip(vec![whole(vec![Some(-1), Some(127)])], &DataType::Int8);
+        round_trip(vec![whole(vec![Some(-1), Some(128)])], &DataType::Int16);
+        round_trip(vec![whole(vec![Some(19_980_101)])], &DataType::UInt32);
+        round_trip(vec![whole(vec![Some(-1), Some(1 << 31)])], &DataType::Int64);
+        round_trip(vec![whole(vec![Some(i64::MIN), Some(i64::MAX)])], &DataType::Int64);
+        round_trip(vec![whole(vec![None, None])], &DataType::UInt8);
+        round_trip(vec![Arc::new(Int16Array::from(vec![1, 300]))], &DataType::Int16);
+        round_trip(vec![Arc::new(Date32Array::from(vec![Some(20_000), None]))], &DataType::UInt16);
+        round_trip(vec![Arc::new(TimestampSecondArray::from(vec![1 << 31]))], &DataType::UInt32);
+        round_trip(vec![Arc::new(UInt64Array::from(vec![1]))], &DataType::UInt64);
+        round_trip(vec![Arc::new(StringArray::from(vec!["a"]))], &DataType::Utf8);
+        let money = |values: Vec<Option<i128>>| {
+            let money = Decimal128Array::from(values).with_precision_and_scale(38, 2).unwrap();
+            Arc::new(money) as ArrayRef
+        };
+        round_trip(vec![money(vec![Some(1250), None, Some(-1)])], &DataType::Int16);
+        round_trip(vec![money(vec![Some(1 << 40)])], &DataType::Int64);
+        let huge = money(vec![Some(i128::MAX / 10)]);
+        round_trip(vec![huge.clone()], huge.data_type());
+    }
+
+    #[test]
+    fn a_range_chooses_what_comparing_each_value_does() {
+        let values = [Some(-3), None, Some(0), Some(7), Some(200), Some(7)];
+        let kinds = [
+            DataType::Int64,
+            DataType::Int32,
+            DataType::Date32,
+            DataType::Decimal128(9, 2),
+            DataType::Int16,
+        ];
+        for kind in kinds {
+            let numbers = Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
+            let array = match kind {
+                DataType::Date32 => cast(&cast(&numbers, &DataType::Int32).unwrap(), &kind),
+                DataType::Decimal128(..) => Ok(widen(&numbers, &kind).unwrap()),
+                _ => cast(&numbers, &kind),
+            };
+            let column = Column::new(&[array.unwrap()], &kind).unwrap();
+            for from in [i64::MIN, -3, -2, 0, 7, 8, 200, 201] {
+                for to in [-4, -3, 0, 6, 7, 199, 200, i64::MAX] {
+                    let chosen = column.pieces()[0].within(from, to).unwrap();
+                    for (row, value) in values.iter().enumerate() {
+                        let is_in = value.is_some_and(|value| from <= value && value <= to);
+                        let kept = match &chosen {
+                            Chosen::All => true,
+                            Chosen::None => false,
+                            Chosen::Some(rows) => rows.value(row),
+                        };
+                        assert!(kept || !is_in, "{kind} {from} {to} loses {value:?}");
+                        let exact = matches!(chosen, Chosen::Some(_)) || value.is_some();
+                        assert!(!exact || kept == is_in, "{kind} {from} {to} keeps {value:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The rows of a row group in memory, as batches, without most of those that the scan's predicate rules out.
+//!
+//! Piece by piece, so that values are made wide again while they are in the processor's cache. Where ranges rule out a
+//! whole piece nothing of it is read; where they leave few of its rows, those are gathered into full batches; where they
+//! leave most, the piece is handed on as it is. Rows keep their order. Whoever pushed the predicate down looks again.
+
+use super::narrow::{Chosen, Column};
+use super::ranges::Range;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{BatchCoalescer, FilterBuilder, FilterPredicate};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::physical_plan::metrics::Count;
+use std::collections::VecDeque;
+
+/// Batches of one row group.
+pub(super) struct Rows {
+    columns: Vec<Column>,
+    schema: SchemaRef,
+    ranges: Vec<Range>,
+    batch_size: usize,
+    /// The next piece.
+    piece: usize,
+    gathered: BatchCoalescer,
+    ready: VecDeque<RecordBatch>,
+    skipped: Count,
+}
+
+impl Rows {
+    pub(super) fn new(
+        columns: Vec<Column>,
+        schema: SchemaRef,
+        ranges: Vec<Range>,
+        batch_size: usize,
+        skipped: Count,
+    ) -> Self {
+        let gathered = BatchCoalescer::new(SchemaRef::clone(&schema), batch_size);
+        let ready = VecDeque::new();
+        Self { columns, schema, ranges, batch_size, piece: 0, gathered, ready, skipped }
+    }
+
+    fn pieces(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.pieces().len())
+    }
+
+    /// Takes the next piece in.
+    fn advance(&mut self) -> Result<()> {
+        let piece = self.piece;
+        self.piece += 1;
+        let len = self.columns.first().map_or(0, |column| column.pieces()[piece].len());
+        let left = match self.choose(piece)? {
+            Chosen::All => len,
+            Chosen::None => 0,
+            Chosen::Some(rows) => {
+                let left = rows.count_set_bits();
+                if left > 0 && left <= len / 4 * 3 {
+                    let rows = BooleanArray::new(rows, None);
+                    let filter = FilterBuilder::new(&rows).optimize().build();
+                    let batch = self.batch(piece, Some(&filter))?;
+                    self.gathered.push_batch(batch)?;
+                    self.take_gathered();
+                    self.skipped.add(len - left);
+                    return Ok(());
+                }
+                left
+            }
+        };
+        if left == 0 {
+            self.skipped.add(len);
+            return Ok(());
+        }
+        self.gathered.finish_buffered_batch()?;
+        self.take_gathered();
+        let whole = self.batch(piece, None)?;
+        for start in (0..len).step_by(self.batch_size) {
+            self.ready.push_back(whole.slice(start, self.batch_size.min(len - start)));
+        }
+        Ok(())
+    }
+
+    fn take_gathered(&mut self) {
+        while let Some(batch) = self.gathered.next_completed_batch() {
+            self.ready.push_back(batch);
+        }
+    }
+
+    fn choose(&self, piece: usize) -> Result<Chosen> {
+        let mut chosen: Option<BooleanBuffer> = None;
+        for range in &self.ranges {
+            match self.columns[range.column].pieces()[piece].within(range.from, range.to)? {
+                Chosen::All => {}
+                Chosen::None => return Ok(Chosen::None),
+                Chosen::Some(rows) => {
+                    chosen = Some(chosen.map_or_else(|| rows.clone(), |before| &before & &rows));
+                }
+            }
+        }
+        Ok(chosen.map_or(Chosen::All, Chosen::Some))
+    }
+
+    fn batch(&self, piece: usize, left: Option<&FilterPredicate>) -> Result<RecordBatch> {
+        let columns = self.columns.iter().map(|column| column.rows(piece, left));
+        Ok(RecordBatch::try_new(SchemaRef::clone(&self.schema), columns.collect::<Result<_>>()?)?)
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batch) = self.ready.pop_front() {
+                return Some(Ok(batch));
+            }
+            if self.piece < self.pieces() {
+                if let Err(error) = self.advance() {
+                    self.piece = self.pieces();
+                    return Some(Err(error));
+                }
+                continue;
+            }
+            if self.gathered.is_empty() {
+                return None;
+            }
+            if let Err(error) = self.gathered.finish_buffered_batch() {
+                return Some(Err(error.into()));
+            }
+            self.take_gathered();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use std::sync::Arc;
+
+    const PIECE: i64 = 100;
+
+    /// Ten pieces: `n` counts from 0, `d` is its last digit, `t` its text.
+    fn read(ranges: Vec<Range>, batch_size: usize) -> (Vec<RecordBatch>, usize) {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("n", DataType::Int64, false),
+            Field::new("d", DataType::Int64, false),
+            Field::new("t", DataType::Utf8, false),
+        ]));
+        let column = |make: &dyn Fn(i64) -> ArrayRef, kind| {
+            Column::new(&(0..10).map(make).collect::<Vec<_>>(), &kind).unwrap()
+        };
+        let numbers = |piece: i64| piece * PIECE..(piece + 1) * PIECE;
+        let whole = |piece| Arc::new(Int64Array::from_iter_values(numbers(piece))) as ArrayRef;
+        let digit = |piece| {
+            Arc::new(Int64Array::from_iter_values(numbers(piece).map(|n| n % 10))) as ArrayRef
+        };
+        let text = |piece| {
+            Arc::new(StringArray::from_iter_values(numbers(piece).map(|n| n.to_string())))
+                as ArrayRef
+        };
+        let columns = vec![
+            column(&whole, DataType::Int64),
+            column(&digit, DataType::Int64),
+            column(&text, DataType::Utf8),
+        ];
+        let skipped = Count::new();
+        let rows = Rows::new(columns, schema, ranges, batch_size, skipped.clone());
+        (rows.collect::<Result<_>>().unwrap(), skipped.value())
+    }
+
+    fn numbers(batches: &[RecordBatch]) -> Vec<i64> {
+        let values = |batch: &RecordBatch| {
+            let texts = batch.column(2).as_string::<i32>().iter().flatten().map(str::to_owned);
+            let values = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+            assert!(texts.eq(values.iter().map(ToString::to_string)), "rows stay together");
+            values
+        };
+        batches.iter().flat_map(values).collect()
+    }
+
+    #[test]
+    fn without_ranges_everything_comes_in_batches() {
+        let (batches, skipped) = read(Vec::new(), 64);
+        assert_eq!(numbers(&batches), (0..1000).collect::<Vec<_>>());
+        assert!(batches.iter().all(|batch| batch.num_rows() <= 64));
+        assert_eq!(skipped, 0);
+    }
+
+    #[test]
+    fn few_rows_are_gathered_most_rows_pass_and_the_order_stays() {
+        let n = Range { column: 0, from: 150, to: 849 };
+        let (batches, skipped) = read(vec![n], 64);
+        assert_eq!(numbers(&batches), (150..850).collect::<Vec<_>>());
+        assert_eq!(skipped, 300);
+        let d = Range { column: 1, from: 3, to: 4 };
+        let (batches, skipped) = read(vec![n, d], 64);
+        let expected = |n: &i64| (3..=4).contains(&(n % 10));
+        assert_eq!(numbers(&batches), (150..850).filter(expected).collect::<Vec<_>>());
+        assert_eq!(batches.len(), 3, "140 rows in batches of 64");
+        assert_eq!(skipped, 860);
+        let most = Range { column: 1, from: 1, to: 9 };
+        let (batches, skipped) = read(vec![most], 100);
+        assert_eq!((numbers(&batches).len(), skipped), (1000, 0), "most are handed on as they are");
+        let (batches, skipped) = read(vec![Range { column: 1, from: 10, to: 20 }], 64);
+        assert_eq!((batches.len(), skipped), (0, 1000));
+    }
+}
