@@ -18,10 +18,11 @@ def binary():
 class Server:
     """A running `pareto serve`, with what it wrote to standard error."""
 
-    def __init__(self, warehouse, *arguments):
+    def __init__(self, warehouse, *arguments, environment=None):
         command = [binary(), "serve", "--warehouse", str(warehouse), "--flight", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         command += [str(argument) for argument in arguments]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                                        env={**os.environ, **(environment or {})})
         self.lines = []
         self.address = None
         self.ready = threading.Event()

@@ -5,9 +5,15 @@ The certificates are made by openssl, a program of its own, for an address on lo
 Run it alone with:  PARETO_BIN=target/release/pareto python -m pytest server/tests/clients/test_auth.py
 """
 
+import base64
 import contextlib
+import http.server
+import json
 import os
+import ssl
 import subprocess
+import threading
+import time
 
 import adbc_driver_flightsql.dbapi as flight_sql
 import adbc_driver_manager
@@ -180,6 +186,75 @@ def test_our_own_client(encrypted, certificates):
     wrong = sql("wrong", *ca)
     assert wrong.returncode == 1 and "the user name or the password is wrong" in wrong.stderr
     assert sql(PASSWORD).returncode == 1
+
+
+def encoded(part):
+    data = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Issuer(http.server.BaseHTTPRequestHandler):
+    """Publishes the keys of a login service; counts who asks."""
+
+    keys, asked = {}, 0
+
+    def do_GET(self):  # noqa: N802 - the name is the library's
+        type(self).asked += 1
+        body = json.dumps(type(self).keys).encode()
+        self.send_response(200 if self.path == "/keys.json" else 404)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def issuer(certificates):
+    """The address of an issuer's keys, over TLS with our CA."""
+    openssl(certificates, "genrsa", "-out", "issuer.key", "2048")
+    modulus = subprocess.run(["openssl", "rsa", "-in", "issuer.key", "-noout", "-modulus"], cwd=certificates, check=True,
+                             capture_output=True, text=True).stdout.strip().split("=")[1]
+    Issuer.keys = {"keys": [{"kty": "RSA", "kid": "1", "use": "sig", "alg": "RS256", "n": encoded(bytes.fromhex(modulus)),
+                             "e": encoded((65537).to_bytes(3, "big"))}]}
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}/keys.json"
+    server.shutdown()
+
+
+def test_tokens_of_an_issuer_whose_keys_come_by_https(warehouse, certificates, issuer):
+    def token(**claims):
+        claims = {"iss": "login", "aud": "pareto", "sub": "ada", "exp": int(time.time()) + 600} | claims
+        signed = f"{encoded({'alg': 'RS256', 'kid': '1'})}.{encoded(claims)}"
+        signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", "issuer.key"], cwd=certificates, check=True,
+                                   input=signed.encode(), capture_output=True).stdout
+        return f"{signed}.{encoded(signature)}"
+
+    def ask(address, text):
+        header = {DatabaseOptions.AUTHORIZATION_HEADER.value: f"Bearer {text}"}
+        return query(address, "SELECT current_user, sum(amount) FROM sales", **header)
+
+    arguments = ["--jwt-keys", issuer, "--jwt-issuer", "login", "--jwt-audience", "pareto"]
+    trusted = Server(warehouse, *arguments, environment={"SSL_CERT_FILE": str(certificates / "ca.pem")})
+    try:
+        assert ask(trusted.address, token()) == [("ada", 30)]
+        assert ask(trusted.address, token()) == [("ada", 30)]
+        assert Issuer.asked == 1, "the keys are kept"
+        for claims in [{"sub": "nobody"}, {"aud": "other"}, {"iss": "other"}, {"exp": 1}]:
+            with refused(UNAUTHENTICATED):
+                ask(trusted.address, token(**claims))
+        with refused(UNAUTHENTICATED):
+            ask(trusted.address, token()[:-4] + "AAAA")
+    finally:
+        trusted.stop()
+    # Keys that come from somebody whose certificate is not known are no keys.
+    with pytest.raises(RuntimeError, match="cannot read the keys"):
+        Server(warehouse, *arguments)
 
 
 def test_what_cannot_be_safe_does_not_start(tmp_path):
