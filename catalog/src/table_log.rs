@@ -5,6 +5,7 @@
 //!
 //! * [`open`](TableLog::open) and [`version`]: one table at one version: schema, files, statistics;
 //! * [`create`]: version 0; [`write`](mod@write): batches into files; [`commit`]: files into a version, races decided;
+//! * [`stage`]: the changes of several statements, collected for one commit;
 //! * [`maintain`]: history, vacuum, restore, new columns; [`fallback`]: tables that only Delta's own scan can read.
 //!
 //! Never plans a query and never reads the catalog. Conflicts between writers are decided here and not by the library,
@@ -16,6 +17,7 @@ mod errors;
 mod fallback;
 mod log_store;
 mod maintain;
+mod stage;
 mod version;
 mod write;
 

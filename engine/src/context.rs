@@ -7,13 +7,16 @@
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
+use crate::interrupt;
 use crate::progress::QueryProgress;
 use crate::relations::{Names, Relations};
 use crate::rights::{self, Behalf, Rights};
-use crate::session::Session;
+use crate::session::{Outcome, Session};
+use crate::sql::statement::{Effect, Own};
 use crate::sql::tree::{Tree, Written};
 use crate::sql::{self, prepare};
 use crate::state::{CATALOG, DEFAULT_SCHEMA, State};
+use crate::transaction::Transaction;
 use arrow::array::RecordBatch;
 use datafusion::common::TableReference;
 use datafusion::execution::SendableRecordBatchStream;
@@ -21,7 +24,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
-use pareto_catalog::{Catalog, Name, Right, Table, TableVersion};
+use pareto_catalog::{
+    AsOf, Catalog, Name, Operation, Removal, Right, Table, TableVersion, Written as CatalogWritten,
+};
 use std::sync::Arc;
 
 /// What a statement runs with.
@@ -36,6 +41,8 @@ pub(crate) struct StatementContext {
     pub(crate) state: State,
     /// Who wants to know how far the statement is.
     pub(crate) watch: Option<Arc<QueryProgress>>,
+    /// The transaction the statement belongs to.
+    pub(crate) transaction: Option<Arc<Transaction>>,
     relations: Arc<Relations>,
 }
 
@@ -57,11 +64,14 @@ impl StatementContext {
             let mut state = engine.base().copy();
             session.configure(&mut state)?;
             let template = state.clone().into();
-            let relations = Arc::new(Relations::new(Arc::clone(&session), whole, rights, template));
+            let transaction = session.transaction();
+            let relations = Relations::new(Arc::clone(&session), whole, rights, template);
+            let relations = Arc::new(relations.within(transaction.clone()));
             let catalog = Arc::clone(relations.catalog());
             state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
             state.mark_start_execution();
-            Ok(Self { engine, session, catalog, state: state.into(), watch: None, relations })
+            let state = state.into();
+            Ok(Self { engine, session, catalog, state, watch: None, transaction, relations })
         })
     }
 
@@ -85,6 +95,65 @@ impl StatementContext {
             let table = self.catalog.table(name)?;
             self.rights().require(right, &table.name)?;
             self.relations.latest(&table.name).await
+        })
+    }
+
+    /// The same for a table that will be written: a transaction must have room for it.
+    pub(crate) fn table_to_write<'a>(
+        &'a self,
+        name: &'a Name,
+        right: Right,
+    ) -> BoxFuture<'a, Result<TableVersion>> {
+        Box::pin(async move {
+            let version = self.table_version(name, right).await?;
+            if let Some(transaction) = &self.transaction {
+                transaction.admit(version.table())?;
+            }
+            Ok(version)
+        })
+    }
+
+    /// The table as it is now, after another writer was first.
+    pub(crate) fn reopen<'a>(
+        &'a self,
+        version: &'a TableVersion,
+    ) -> BoxFuture<'a, Result<TableVersion>> {
+        Box::pin(async move {
+            if let Some(transaction) = &self.transaction
+                && let Some(changed) = transaction.version_of(version.table())?
+            {
+                return Ok(changed);
+            }
+            Ok(self.engine.warehouse().open_table(version.table(), AsOf::Latest).await?)
+        })
+    }
+
+    /// Makes files part of a table: now, or with the transaction that the statement belongs to.
+    pub(crate) fn commit<'a>(
+        &'a self,
+        table: &'a TableVersion,
+        written: Option<CatalogWritten>,
+        removal: &'a Removal,
+        operation: &'a Operation,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            match &self.transaction {
+                Some(transaction) => transaction.stage(table, written, removal, operation),
+                None => {
+                    table.commit(written, removal, operation).await?;
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    /// Runs a statement of ours. One that cannot be part of a transaction commits what is pending first.
+    pub(crate) fn run<'a>(&'a self, statement: &'a dyn Own) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(async move {
+            if let (Effect::Commits, Some(transaction)) = (statement.effect(), &self.transaction) {
+                transaction.commit_pending().await?;
+            }
+            statement.run(self).await
         })
     }
 
@@ -156,8 +225,9 @@ impl StatementContext {
         plan: &'a LogicalPlan,
     ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
         Box::pin(async move {
-            let physical = self.state.create_physical_plan(plan).await?;
+            let mut physical = self.state.create_physical_plan(plan).await?;
             if let Some(watch) = &self.watch {
+                physical = interrupt::guard(physical, watch.interrupt())?;
                 watch.follow(&physical);
             }
             Ok(execute_stream(physical, self.state.task_ctx())?)

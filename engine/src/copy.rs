@@ -48,8 +48,14 @@ pub(crate) struct CopyFrom {
 pub(crate) fn from<'a>(ctx: &'a StatementContext, copy: CopyFrom) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
         ctx.rights().require_files()?;
-        let table = ctx.table_version(&copy.table, Right::Insert).await?;
+        let table = ctx.table_to_write(&copy.table, Right::Insert).await?;
         let options = CopyOptions::parse(&copy.options)?;
+        if options.reject_table.is_some() && ctx.transaction.is_some() {
+            return Err(EngineError::invalid(
+                "COPY with a reject_table writes two tables, and a transaction changes one",
+            )
+            .with_hint("COMMIT before it, or load without reject_table"));
+        }
         let source = Source::find(ctx, &copy.url, copy.format).await?;
         if let Some(rejects) = options.reject_table.clone() {
             return careful::load(ctx, &table, &source, &copy.columns, &options, &rejects).await;
@@ -96,7 +102,7 @@ fn load<'a>(
         let written = written?;
         let rows = written.rows;
         if rows > 0 {
-            table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
+            ctx.commit(table, Some(written), &Removal::Nothing, &Operation::Append).await?;
         }
         Ok(rows)
     })

@@ -19,8 +19,8 @@ use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuild
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 use pareto_catalog::{
-    AsOf, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan,
-    Operation, Removal, Right, Table,
+    CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan, Operation,
+    Removal, Right, Table,
 };
 use rewrite::Rewrite;
 use std::collections::HashSet;
@@ -88,7 +88,7 @@ fn insert<'a>(
     operation: Operation,
 ) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
-        let table = ctx.table_version(name, Right::Insert).await?;
+        let table = ctx.table_to_write(name, Right::Insert).await?;
         let input = nullable_values(input)?;
         let written = table.write(physical(ctx, &input).await?, ctx.state.task_ctx()).await?;
         let rows = written.rows;
@@ -97,7 +97,7 @@ fn insert<'a>(
         }
         let removal =
             if operation == Operation::Overwrite { Removal::Everything } else { Removal::Nothing };
-        table.commit(Some(written), &removal, &operation).await?;
+        ctx.commit(&table, Some(written), &removal, &operation).await?;
         Ok(rows)
     })
 }
@@ -121,13 +121,12 @@ fn nullable_values(input: &LogicalPlan) -> Result<LogicalPlan> {
 
 fn truncate<'a>(ctx: &'a StatementContext, name: &'a Name) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
-        let table = ctx.table_version(name, Right::Delete).await?;
+        let table = ctx.table_to_write(name, Right::Delete).await?;
         table.rewritable()?;
         let rows = table.row_count().unwrap_or(0);
         if !table.files().is_empty() {
-            table
-                .commit(None, &Removal::Everything, &Operation::Delete { predicate: None })
-                .await?;
+            let operation = Operation::Delete { predicate: None };
+            ctx.commit(&table, None, &Removal::Everything, &operation).await?;
         }
         Ok(rows)
     })
@@ -141,13 +140,13 @@ async fn rewrite_rows(
     right: Right,
     plan: impl Fn(&Target) -> Result<Rewrite>,
 ) -> Result<u64> {
-    let mut table = ctx.table_version(name, right).await?;
+    let mut table = ctx.table_to_write(name, right).await?;
     for attempt in 0..ATTEMPTS {
         let target = Target { reference: reference.clone(), scan: table.rewritable()? };
         match plan(&target)?.run(ctx, &table, &target).await {
             Err(error) if error.kind == ErrorKind::Conflict => {
                 tokio::time::sleep(pause(attempt)).await;
-                table = ctx.engine.warehouse().open_table(table.table(), AsOf::Latest).await?;
+                table = ctx.reopen(&table).await?;
             }
             outcome => return outcome,
         }

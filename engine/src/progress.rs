@@ -1,4 +1,4 @@
-//! What a long statement tells whoever watches.
+//! What a long statement tells whoever watches, and what they can tell it.
 //!
 //! The engine reports; the command line draws. A report is a few integers and must return at once: it is called from
 //! the threads that do the work. Nothing depends on it; leaving it out changes no answer.
@@ -6,6 +6,7 @@
 //! Example: a load of three files calls `begin("loading sales", Some(total))`, `advance(bytes, rows)` as batches pass,
 //! then `finish()`.
 
+use crate::interrupt::Interrupt;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use std::fmt::{self, Debug};
@@ -26,7 +27,10 @@ pub trait Progress: Debug + Send + Sync {
 /// Example: a scan of 1,000 rows that has handed on 250 is at 0.25. What is done with the rows afterwards is not
 /// counted, so a query at 1.0 may still sort. It is unknown for a query that reads no table.
 #[derive(Default)]
-pub struct QueryProgress(OnceLock<Arc<dyn ExecutionPlan>>);
+pub struct QueryProgress {
+    plan: OnceLock<Arc<dyn ExecutionPlan>>,
+    interrupt: Interrupt,
+}
 
 impl Debug for QueryProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,13 +41,22 @@ impl Debug for QueryProgress {
 impl QueryProgress {
     /// The query starts with this plan. Only the first plan counts.
     pub(crate) fn follow(&self, plan: &Arc<dyn ExecutionPlan>) {
-        let _later = self.0.set(Arc::clone(plan));
+        let _later = self.plan.set(Arc::clone(plan));
+    }
+
+    /// Tells the query that it is no longer wanted, in the middle of a join too. Dropping its stream frees what it holds.
+    pub fn stop(&self) {
+        self.interrupt.set();
+    }
+
+    pub(crate) const fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
     }
 
     /// From 0 to 1; `None` while the query is being planned, and when nothing says how much there is to read.
     pub fn fraction(&self) -> Option<f64> {
         let (mut done, mut total) = (0, 0);
-        count(self.0.get()?.as_ref(), &mut done, &mut total);
+        count(self.plan.get()?.as_ref(), &mut done, &mut total);
         #[expect(
             clippy::cast_precision_loss,
             reason = "a share of two counts needs no more digits"
@@ -61,8 +74,11 @@ fn count(plan: &dyn ExecutionPlan, done: &mut usize, total: &mut usize) {
         let rows = context.compute(plan, &StatisticsArgs::new()).ok();
         if let Some(rows) = rows.and_then(|rows| rows.num_rows.get_value().copied()) {
             *total += rows;
-            *done +=
-                plan.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0).min(rows);
+            let metrics = plan.metrics();
+            // Rows that the scan ruled out itself are done too.
+            let skipped = metrics.as_ref().and_then(|metrics| metrics.sum_by_name("skipped_rows"));
+            let given = metrics.as_ref().and_then(|metrics| metrics.output_rows()).unwrap_or(0);
+            *done += (given + skipped.map_or(0, |skipped| skipped.as_usize())).min(rows);
         }
     }
     for child in children {

@@ -22,6 +22,7 @@ use crate::rights::{Behalf, Rights};
 use crate::session::Session;
 use crate::sql::{self, prepare};
 use crate::state::State;
+use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::ViewTable;
@@ -82,6 +83,8 @@ pub(crate) struct Relations {
     rights: Rights,
     /// The statement's functions and settings, without names.
     template: State,
+    /// Whose changes the statement sees before they are committed.
+    transaction: Option<Arc<Transaction>>,
     /// The tables and views that the statement itself names.
     read: std::sync::Mutex<BTreeSet<Name>>,
     opened: Mutex<HashMap<(Name, String), TableVersion>>,
@@ -112,12 +115,19 @@ impl Relations {
             whole,
             rights,
             template,
+            transaction: None,
             read: std::sync::Mutex::default(),
             opened: Mutex::default(),
             providers: Mutex::default(),
             files: Mutex::default(),
             files_of_views: Mutex::default(),
         }
+    }
+
+    /// The same, as a transaction sees them.
+    #[must_use]
+    pub(crate) fn within(self, transaction: Option<Arc<Transaction>>) -> Self {
+        Self { transaction, ..self }
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -195,7 +205,14 @@ impl Relations {
             if let Some(version) = opened.get(&key) {
                 return Ok(version.clone());
             }
-            let version = self.engine.warehouse().open_table(table, at).await?;
+            let pending = match (&self.transaction, &at) {
+                (Some(transaction), AsOf::Latest) => transaction.version_of(table)?,
+                _ => None,
+            };
+            let version = match pending {
+                Some(version) => version,
+                None => self.engine.warehouse().open_table(table, at).await?,
+            };
             opened.insert(key, version.clone());
             Ok(version)
         })

@@ -2,12 +2,13 @@
 //!
 //! All methods take `&self`; a session may run several statements at once. Each takes the newest catalog when it
 //! starts and sees nothing newer. A statement that fails changes nothing. Dropping a result stream cancels the query.
-//! A session holds no locks and nothing on disk; dropping it forgets its settings.
+//! A session holds no locks; dropping it forgets its settings and rolls an open transaction back.
 //!
 //! Example: `session.execute("SET pareto.rewrite = off")` affects this session only.
 
 mod identity;
 mod prepared;
+mod transactions;
 
 pub use prepared::Prepared;
 
@@ -20,10 +21,11 @@ use crate::query_log::Running;
 use crate::settings::{self, ParetoOptions, SETTINGS};
 use crate::sql::{self, Parsed};
 use crate::state::DEFAULT_SCHEMA;
+use crate::transaction::Transaction;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use futures::future::BoxFuture;
 use pareto_catalog::ScanCache;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,7 +58,9 @@ pub struct Session {
     id: Uuid,
     engine: Arc<Engine>,
     identity: Identity,
-    values: Mutex<Values>,
+    values: Arc<Mutex<Values>>,
+    /// The transaction that all statements belong to, when a client holds one.
+    within: Option<Arc<Transaction>>,
 }
 
 /// What `SET` and `USE` change.
@@ -68,6 +72,8 @@ struct Values {
     /// Files that the server wrote for this session and that it may read.
     uploads: BTreeSet<String>,
     settings: BTreeMap<&'static str, String>,
+    /// What `BEGIN` opened.
+    transaction: Option<Arc<Transaction>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -83,13 +89,15 @@ impl Session {
             acting_as: None,
             uploads: BTreeSet::new(),
             settings: BTreeMap::new(),
+            transaction: None,
         };
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             id: Uuid::new_v4(),
             engine,
             identity,
-            values: Mutex::new(values),
+            values: Arc::new(Mutex::new(values)),
+            within: None,
         })
     }
 
@@ -123,7 +131,7 @@ impl Session {
             let parsed = sql::parse(sql)?;
             let context = self.context().await?;
             match parsed {
-                Parsed::Own(statement) => statement.run(&context).await,
+                Parsed::Own(statement) => context.run(statement.as_ref()).await,
                 Parsed::Sql(statement) => {
                     let plan = context.plan(statement).await?;
                     run_plan(&context, plan).await
@@ -269,13 +277,7 @@ pub(crate) fn run_plan<'a>(
                 dml::execute(context, statement).await.map(Outcome::Affected)
             }
             LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),
-            LogicalPlan::Statement(statement) => Err(match statement {
-                PlanStatement::TransactionStart(_) | PlanStatement::TransactionEnd(_) => {
-                    EngineError::invalid("transactions over several statements are not supported")
-                        .with_hint("every statement is one atomic commit of its own")
-                }
-                other => unsupported(other.name()),
-            }),
+            LogicalPlan::Statement(statement) => Err(unsupported(statement.name())),
             LogicalPlan::Copy(_) => Err(unsupported("this form of COPY")),
             _ => Ok(Outcome::Rows(context.stream(&plan).await?)),
         }

@@ -5,7 +5,7 @@
 //!                                                           ├─> prepared.rs    prepared statements, parameters
 //!  tonic ──> FlightSql ──> claim.rs, sessions.rs (who calls)├─> metadata.rs    what exists, what the server can do
 //!                                                           ├─> poll.rs        statements that take long
-//!                                                           ├─> action.rs      cancel, renew, session options
+//!                                                           ├─> action.rs      cancel, renew, options, transactions
 //!                 FlightData <── stream.rs <── wire.rs <────┴─> ingest.rs      rows in bulk
 //! ```
 //!
@@ -33,6 +33,7 @@ pub(crate) mod sessions;
 pub(crate) mod spool;
 pub(crate) mod statement;
 pub(crate) mod stream;
+pub(crate) mod transaction;
 pub(crate) mod upload;
 pub(crate) mod wire;
 
@@ -61,6 +62,7 @@ use self::poll::Polled;
 use self::prepared::PreparedStatement;
 use self::sessions::{Caller, Gate, Sessions};
 use self::statement::Ticketed;
+use self::transaction::Transactions;
 use self::upload::Upload;
 use self::wire::Types;
 use crate::handle::Shelf;
@@ -80,6 +82,7 @@ pub(crate) struct FlightSql {
     pub(crate) prepared: Arc<Shelf<Arc<PreparedStatement>>>,
     pub(crate) tickets: Arc<Shelf<Arc<Ticketed>>>,
     pub(crate) polls: Arc<Shelf<Arc<Polled>>>,
+    pub(crate) transactions: Arc<Transactions>,
     /// Results that are being sent.
     pub(crate) running: Arc<AtomicU64>,
     /// Where statements are planned and run, apart from the threads that serve the wire.
@@ -102,6 +105,7 @@ impl FlightSql {
             prepared: Arc::new(Shelf::new("prepared statement", MAX_PREPARED, PREPARED_IDLE)),
             tickets: Arc::new(Shelf::new("ticket", MAX_TICKETS, TICKET_IDLE)),
             polls: Arc::new(Shelf::new("poll", MAX_POLLS, POLL_IDLE)),
+            transactions: Arc::new(Transactions::new()),
             running: Arc::default(),
             compute,
         }
@@ -170,7 +174,7 @@ impl FlightSql {
         descriptor: &FlightDescriptor,
     ) -> Result<SchemaResult, Status> {
         let schema = match Query::decode(descriptor)? {
-            Query::Statement(command) => statement::schema(caller, &command, types).await?,
+            Query::Statement(command) => statement::schema(self, caller, &command, types).await?,
             Query::Prepared(command) => prepared::schema(self, caller, &command)?,
             Query::Metadata(command) => metadata::schema(&command),
         };
@@ -219,9 +223,9 @@ impl FlightSql {
     async fn put(&self, caller: &Caller, requests: Streaming<FlightData>) -> Result<Bytes, Status> {
         let (descriptor, upload) = Upload::open(requests).await?;
         let count = match Put::decode(&descriptor)? {
-            Put::Update(command) => statement::update(caller, &command).await?,
+            Put::Update(command) => statement::update(self, caller, &command).await?,
             Put::PreparedUpdate(command) => prepared::update(self, caller, command, upload).await?,
-            Put::Ingest(command) => ingest::ingest(caller, command, upload).await?,
+            Put::Ingest(command) => ingest::ingest(self, caller, command, upload).await?,
             Put::Bind(command) => {
                 return Ok(prepared::bind(self, caller, command, upload)
                     .await?

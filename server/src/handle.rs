@@ -155,6 +155,20 @@ impl<T: Clone> Shelf<T> {
         self.lock().remove(&handle).map(|shelved| shelved.thing).ok_or_else(|| self.gone())
     }
 
+    /// A thing that is so, without keeping it alive.
+    pub(crate) fn find(&self, is_so: impl Fn(&T) -> bool) -> Option<T> {
+        let now = Instant::now();
+        let things = self.lock();
+        let mut alive = things.values().filter(|shelved| shelved.expires > now);
+        alive.find(|shelved| is_so(&shelved.thing)).map(|shelved| shelved.thing.clone())
+    }
+
+    /// Takes all things off the shelf that are so.
+    pub(crate) fn take_all(&self, is_so: impl Fn(&T) -> bool) -> Vec<T> {
+        let taken = self.lock().extract_if(|_, shelved| is_so(&shelved.thing)).collect::<Vec<_>>();
+        taken.into_iter().map(|(_, shelved)| shelved.thing).collect()
+    }
+
     /// How many things are kept now.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()

@@ -69,7 +69,7 @@ impl Operation {
     }
 
     /// True when rows added by someone else meanwhile would make the result wrong.
-    fn needs_the_table_unchanged(&self) -> bool {
+    pub(super) fn needs_the_table_unchanged(&self) -> bool {
         matches!(self, Self::Overwrite | Self::Merge { .. })
     }
 
@@ -121,6 +121,18 @@ impl TableVersion {
                 actions.push(Action::Add(add));
             }
             let removed = self.removals(removal, operation, &mut actions);
+            self.commit_actions(actions, &removed, operation).await
+        })
+    }
+
+    /// Puts actions on the log; `removed` are the files that are among them to be removed.
+    pub(super) fn commit_actions<'a>(
+        &'a self,
+        actions: Vec<Action>,
+        removed: &'a HashSet<String>,
+        operation: &'a Operation,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
             let properties = || {
                 CommitProperties::default()
                     .with_max_retries(0)
@@ -136,7 +148,7 @@ impl TableVersion {
                 match commit.await.map_err(delta_error) {
                     Ok(done) => return Ok(done.version()),
                     Err(error) if error.kind == CatalogErrorKind::Conflict => {
-                        base = self.on_top_of_newest(base, &removed, operation).await?;
+                        base = self.on_top_of_newest(base, removed, operation).await?;
                     }
                     Err(error) => {
                         return Err(
@@ -149,7 +161,8 @@ impl TableVersion {
         })
     }
 
-    fn removals(
+    /// The remove actions of a removal, and the files they name.
+    pub(super) fn removals(
         &self,
         removal: &Removal,
         operation: &Operation,

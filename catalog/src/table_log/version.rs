@@ -2,6 +2,7 @@
 //!
 //! Files and statistics are taken from the log once per version and shared by every scan of it.
 
+use super::stage::Staged;
 use super::{TableLog, fallback};
 use crate::scan::{DataFile, Layout, NativeScan, statistics};
 use crate::{CatalogError, Result, Table};
@@ -51,6 +52,8 @@ pub struct TableVersion {
     layout: Arc<Layout>,
     adds: Arc<Vec<Add>>,
     files: Arc<Vec<DataFile>>,
+    /// Changes on top that are not committed.
+    pub(super) staged: Option<Arc<Staged>>,
 }
 
 impl std::fmt::Debug for TableVersion {
@@ -75,7 +78,8 @@ impl TableVersion {
             .collect();
         let files =
             adds.iter().map(|add| data_file(&log, &layout, &table, add)).collect::<Result<_>>()?;
-        Ok(Self { log, table, snapshot, layout, adds: Arc::new(adds), files: Arc::new(files) })
+        let (adds, files) = (Arc::new(adds), Arc::new(files));
+        Ok(Self { log, table, snapshot, layout, adds, files, staged: None })
     }
 
     /// The same version seen through a newer catalog entry, or itself when only the version matters.
@@ -83,7 +87,17 @@ impl TableVersion {
         Self { table, ..self.clone() }
     }
 
-    /// The version.
+    /// The same version with other files, which are staged.
+    pub(super) fn with_files(
+        &self,
+        adds: Vec<Add>,
+        files: Vec<DataFile>,
+        staged: Option<Arc<Staged>>,
+    ) -> Self {
+        Self { adds: Arc::new(adds), files: Arc::new(files), staged, ..self.clone() }
+    }
+
+    /// The version; of a staged one, the committed version it stands on.
     pub fn version(&self) -> u64 {
         self.snapshot.version()
     }
@@ -109,6 +123,10 @@ impl TableVersion {
 
     pub(super) fn adds(&self) -> &[Add] {
         &self.adds
+    }
+
+    pub(super) fn data_files(&self) -> &[DataFile] {
+        &self.files
     }
 
     pub(super) fn delta_state(&self) -> DeltaTableState {
@@ -168,7 +186,12 @@ fn layout(table: &Table, snapshot: &EagerSnapshot) -> Result<Layout> {
     Layout::new(table, &stored, &partition_columns)
 }
 
-fn data_file(log: &TableLog, layout: &Layout, table: &Table, add: &Add) -> Result<DataFile> {
+pub(super) fn data_file(
+    log: &TableLog,
+    layout: &Layout,
+    table: &Table,
+    add: &Add,
+) -> Result<DataFile> {
     let path = match url::Url::parse(&add.path) {
         Ok(url) => object_store::path::Path::from(url.path()),
         Err(_) => log.location.child(&add.path).path,

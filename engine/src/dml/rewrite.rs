@@ -104,7 +104,7 @@ impl Rewrite {
                 return Ok(0);
             }
             let removal = Removal::Files(target.scan.log_paths(&files));
-            table.commit(Some(written), &removal, &self.operation).await?;
+            ctx.commit(table, Some(written), &removal, &self.operation).await?;
             Ok(changed_rows + inserted)
         })
     }

@@ -73,6 +73,11 @@ impl Prepared {
         self.update
     }
 
+    /// The session it runs in, with the transaction it was prepared in.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
     /// The text it was prepared from.
     pub fn sql(&self) -> &str {
         &self.sql
@@ -117,7 +122,7 @@ impl Prepared {
             }
             let Some(statement) = &self.statement else {
                 return match sql::parse(&self.sql)? {
-                    Parsed::Own(statement) => statement.run(&context).await,
+                    Parsed::Own(statement) => context.run(statement.as_ref()).await,
                     Parsed::Sql(_) => Err(EngineError::internal("a statement changed its nature")),
                 };
             };

@@ -28,6 +28,7 @@ mod restore_table;
 mod session_authorization;
 mod set;
 mod show;
+pub(crate) mod transaction;
 mod truncate_table;
 mod use_schema;
 mod vacuum_table;
@@ -42,12 +43,26 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+/// What a statement means for an open transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It is part of it: what it changes, if anything, becomes visible with the rest.
+    Joins,
+    /// It cannot be taken back, so what is pending is committed first.
+    Commits,
+}
+
 /// A statement of ours, parsed.
 #[async_trait]
 pub(crate) trait Own: std::fmt::Debug + Send + Sync {
     /// The columns of its rows; `None` when it gives none.
     fn columns(&self) -> Option<SchemaRef> {
         None
+    }
+
+    /// What it means for an open transaction.
+    fn effect(&self) -> Effect {
+        Effect::Commits
     }
 
     /// Runs it.
@@ -64,7 +79,6 @@ const STATEMENTS: &[(&str, Parse)] = &[
     ("REFRESH|ALTER|VERIFY|DROP MATERIALIZED", later::parse),
     ("EXPLAIN REWRITE", later::parse),
     ("ADVISE", later::parse),
-    ("BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT", later::parse),
     // What exists.
     ("CREATE SCHEMA", create_schema::parse),
     ("CREATE DATABASE", later::parse),
@@ -75,6 +89,8 @@ const STATEMENTS: &[(&str, Parse)] = &[
     ("DROP TABLE|VIEW", drop_relation::parse),
     ("ALTER TABLE", alter_table::parse),
     ("VALIDATE CONSTRAINT", validate_constraint::parse),
+    // Several statements as one.
+    ("BEGIN|START|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE", transaction::parse),
     // Rows in bulk.
     ("COPY", copy_table::parse),
     ("TRUNCATE", truncate_table::parse),

@@ -14,11 +14,11 @@ use super::command::decode_any;
 use super::session_options::{SetCookie, SetRequest};
 use super::sessions::Caller;
 use super::wire::Types;
-use super::{FlightSql, cancel, prepared, session_options};
+use super::{FlightSql, cancel, prepared, session_options, transaction};
 use crate::status::{invalid, unimplemented};
 
 /// What [`run`] can do: name, what it is for, request, answer.
-const ACTIONS: [(&str, &str, &str, &str); 9] = [
+const ACTIONS: [(&str, &str, &str, &str); 13] = [
     (
         "CreatePreparedStatement",
         "Plans a statement once, to run it with parameters.",
@@ -29,6 +29,30 @@ const ACTIONS: [(&str, &str, &str, &str); 9] = [
         "ClosePreparedStatement",
         "Forgets a prepared statement.",
         "ActionClosePreparedStatementRequest",
+        "N/A",
+    ),
+    (
+        "BeginTransaction",
+        "Begins a transaction: many statements, changes of one table.",
+        "ActionBeginTransactionRequest",
+        "ActionBeginTransactionResult",
+    ),
+    (
+        "EndTransaction",
+        "Commits or rolls back a transaction.",
+        "ActionEndTransactionRequest",
+        "N/A",
+    ),
+    (
+        "BeginSavepoint",
+        "Marks a place in a transaction.",
+        "ActionBeginSavepointRequest",
+        "ActionBeginSavepointResult",
+    ),
+    (
+        "EndSavepoint",
+        "Goes back to a savepoint, or forgets it.",
+        "ActionEndSavepointRequest",
         "N/A",
     ),
     (
@@ -117,6 +141,11 @@ pub(crate) async fn run(
             }
             other => Err(wrong_body(&action, &other)),
         },
+        "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => {
+            let (front, caller) = (front.clone(), caller.clone());
+            let compute = front.compute.clone();
+            compute.run(async move { transact(&front, &caller, &action).await }).await
+        }
         "CancelQuery" => match decode_any(&action.body, "body")? {
             Command::ActionCancelQueryRequest(request) => {
                 cancel::query(front, caller, &request).map(Answer::from)
@@ -138,12 +167,6 @@ pub(crate) async fn run(
         "GetSessionOptions" => Ok(session_options::get(caller).into()),
         "CloseSession" => Ok(session_options::close(front, caller)),
         "pareto.Ping" => Ok(Answer::default()),
-        "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => {
-            Err(unimplemented(
-                "a transaction of several statements",
-                "use autocommit; every statement is atomic",
-            ))
-        }
         "CreatePreparedSubstraitPlan" => {
             Err(unimplemented("Substrait", "send the query as SQL text"))
         }
@@ -151,6 +174,25 @@ pub(crate) async fn run(
             let name: String = other.chars().take(80).collect();
             Err(unimplemented(&format!("the action {name:?}"), "ListActions names those that are"))
         }
+    }
+}
+
+/// The four actions of transactions.
+async fn transact(front: &FlightSql, caller: &Caller, action: &Action) -> Result<Answer, Status> {
+    match (action.r#type.as_str(), decode_any(&action.body, "body")?) {
+        ("BeginTransaction", Command::ActionBeginTransactionRequest(_)) => {
+            transaction::begin(front, caller).map(Answer::from)
+        }
+        ("EndTransaction", Command::ActionEndTransactionRequest(request)) => {
+            transaction::end(front, caller, &request).await.map(|()| Answer::default())
+        }
+        ("BeginSavepoint", Command::ActionBeginSavepointRequest(request)) => {
+            transaction::begin_savepoint(front, caller, &request).map(Answer::from)
+        }
+        ("EndSavepoint", Command::ActionEndSavepointRequest(request)) => {
+            transaction::end_savepoint(front, caller, &request).await.map(|()| Answer::default())
+        }
+        (_, other) => Err(wrong_body(action, &other)),
     }
 }
 

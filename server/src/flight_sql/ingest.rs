@@ -19,21 +19,23 @@ use futures::{StreamExt, TryStreamExt, stream};
 use pareto_engine::ErrorKind;
 use tonic::Status;
 
+use super::FlightSql;
 use super::session_options::CATALOG;
 use super::sessions::Caller;
 use super::spool::Spool;
-use super::statement;
+use super::transaction;
 use super::upload::Upload;
 use crate::status::{from_engine, from_flight, invalid, unimplemented};
 
 /// Takes the rows in and counts them.
 pub(crate) async fn ingest(
+    front: &FlightSql,
     caller: &Caller,
     command: CommandStatementIngest,
     upload: Upload,
 ) -> Result<i64, Status> {
     // What cannot work is refused before the upload is taken in.
-    let (write, table) = match admitted(caller, &command).await {
+    let (caller, write, table) = match admitted(front, caller, &command).await {
         Ok(admitted) => admitted,
         Err(status) => {
             upload.refuse().await;
@@ -49,10 +51,11 @@ pub(crate) async fn ingest(
 
 /// What is to be done with the rows, and where they go.
 async fn admitted(
+    front: &FlightSql,
     caller: &Caller,
     command: &CommandStatementIngest,
-) -> Result<(Write, Target), Status> {
-    statement::refuse_transaction(command.transaction_id.as_ref())?;
+) -> Result<(Caller, Write, Target), Status> {
+    let caller = transaction::within_ingest(front, caller, command.transaction_id.as_ref())?;
     if command.temporary {
         return Err(unimplemented(
             "a temporary table",
@@ -69,9 +72,9 @@ async fn admitted(
     if command.table.is_empty() {
         return Err(invalid("the rows are for no table\n  hint: name a table"));
     }
-    let table = Target { schema: schema(caller, command), table: command.table.clone() };
-    let write = plan(caller, command, &table).await?;
-    Ok((write, table))
+    let table = Target { schema: schema(&caller, command), table: command.table.clone() };
+    let write = plan(&caller, command, &table).await?;
+    Ok((caller, write, table))
 }
 
 /// Writes the upload down. Its schema comes before its first batch, and alone when there is none.

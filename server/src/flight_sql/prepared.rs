@@ -31,7 +31,7 @@ use super::sessions::Caller;
 use super::statement::Asked;
 use super::upload::{self, Upload};
 use super::wire::Types;
-use super::{FlightSql, bulk_insert, statement, wire};
+use super::{FlightSql, bulk_insert, statement, transaction, wire};
 use crate::handle::Handle;
 use crate::status::from_engine;
 
@@ -86,7 +86,7 @@ pub(crate) async fn create(
     request: ActionCreatePreparedStatementRequest,
     types: Types,
 ) -> Result<Bytes, Status> {
-    statement::refuse_transaction(request.transaction_id.as_ref())?;
+    let caller = &transaction::within(front, caller, request.transaction_id.as_ref())?;
     let prepared =
         caller.session.prepare(&request.query).await.map_err(|error| from_engine(&error))?;
     let dataset_schema = wire::schema_bytes(&statement::announced_schema(&prepared, types))?;
@@ -184,7 +184,9 @@ pub(crate) async fn run_update(
     prepared: &Prepared,
     parameters: &[RecordBatch],
 ) -> Result<Option<i64>, Status> {
-    match bulk_insert::run(caller, prepared.sql(), parameters).await? {
+    // The statement's own session: it may have been prepared in a transaction.
+    let caller = caller.with(prepared.session());
+    match bulk_insert::run(&caller, prepared.sql(), parameters).await? {
         Some(count) => Ok(Some(count)),
         None => statement::run_update(prepared, parameters).await,
     }

@@ -18,10 +18,10 @@ use pareto_engine::ErrorKind;
 use prost::Message;
 use tonic::Status;
 
-use super::FlightSql;
 use super::action::Answer;
 use super::metadata::{ask, text};
 use super::sessions::{COOKIE, Caller, Recognized};
+use super::{FlightSql, transaction};
 use crate::handle::Handle;
 
 /// The one catalog there is.
@@ -209,6 +209,7 @@ pub(crate) fn get(caller: &Caller) -> Bytes {
 
 /// CloseSession.
 pub(crate) fn close(front: &FlightSql, caller: &Caller) -> Answer {
+    transaction::abandon(front, caller);
     front.sessions.close(caller);
     let cookie = matches!(caller.by, Recognized::Cookie(_)).then_some(SetCookie::Close);
     Answer {

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use pareto_engine::{Engine, ErrorKind, Identity, Session};
+use pareto_engine::{Engine, ErrorKind, Identity, Session, Transaction};
 use tonic::Status;
 
 use super::attempts::Attempts;
@@ -52,6 +52,18 @@ pub(crate) struct Caller {
     pub(crate) by: Recognized,
     /// A newer token, when the one the caller holds is old.
     pub(crate) renewed: Option<String>,
+}
+
+impl Caller {
+    /// The same caller, with their statements in a transaction.
+    pub(crate) fn within(&self, transaction: &Arc<Transaction>) -> Self {
+        self.with(&self.session.within(transaction))
+    }
+
+    /// The same caller on another session of theirs.
+    pub(crate) fn with(&self, session: &Arc<Session>) -> Self {
+        Self { session: Arc::clone(session), ..self.clone() }
+    }
 }
 
 /// How a caller was recognized.

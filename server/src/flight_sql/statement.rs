@@ -20,7 +20,6 @@ use arrow_flight::sql::{
     CommandStatementQuery, CommandStatementUpdate, ProstMessageExt, TicketStatementQuery,
 };
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use pareto_engine::{Outcome, Prepared, QueryProgress};
 use prost::Message;
@@ -31,9 +30,9 @@ use super::metadata::columns;
 use super::sessions::Caller;
 use super::stream::{Cancel, Messages, Rows};
 use super::wire::Types;
-use super::{FlightSql, prepared, stream as outgoing, upload, wire};
+use super::{FlightSql, prepared, stream as outgoing, transaction, upload, wire};
 use crate::handle::Handle;
-use crate::status::{from_datafusion, from_engine, internal, invalid, unimplemented};
+use crate::status::{from_datafusion, from_engine, internal, invalid};
 
 /// What a ticket points to.
 pub(crate) struct Ticketed {
@@ -67,20 +66,21 @@ pub(crate) async fn info(
     types: Types,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
-    refuse_transaction(command.transaction_id.as_ref())?;
+    let caller = transaction::within(front, caller, command.transaction_id.as_ref())?;
     let prepared =
         caller.session.prepare(&command.query).await.map_err(|error| from_engine(&error))?;
     let asked = Asked { prepared: Arc::new(prepared), parameters: Vec::new(), types };
-    announce(front, caller, asked, descriptor).await
+    announce(front, &caller, asked, descriptor).await
 }
 
 /// GetSchema of SQL text.
 pub(crate) async fn schema(
+    front: &FlightSql,
     caller: &Caller,
     command: &CommandStatementQuery,
     types: Types,
 ) -> Result<SchemaRef, Status> {
-    refuse_transaction(command.transaction_id.as_ref())?;
+    let caller = transaction::within(front, caller, command.transaction_id.as_ref())?;
     let prepared =
         caller.session.prepare(&command.query).await.map_err(|error| from_engine(&error))?;
     Ok(announced_schema(&prepared, types))
@@ -88,10 +88,11 @@ pub(crate) async fn schema(
 
 /// DoPut of SQL text: runs it and counts.
 pub(crate) async fn update(
+    front: &FlightSql,
     caller: &Caller,
     command: &CommandStatementUpdate,
 ) -> Result<i64, Status> {
-    refuse_transaction(command.transaction_id.as_ref())?;
+    let caller = transaction::within(front, caller, command.transaction_id.as_ref())?;
     let outcome =
         caller.session.execute(&command.query).await.map_err(|error| from_engine(&error))?;
     Ok(finish(outcome).await?.unwrap_or(0))
@@ -317,16 +318,5 @@ pub(crate) fn check_parameters(
             "the statement has {expected} parameter{plural} and {} were bound",
             batch.num_columns()
         ))),
-    }
-}
-
-/// A statement in a transaction must not quietly run outside of it.
-pub(crate) fn refuse_transaction(transaction: Option<&Bytes>) -> Result<(), Status> {
-    match transaction {
-        Some(id) if !id.is_empty() => Err(unimplemented(
-            "a transaction of several statements",
-            "use autocommit; every statement is atomic",
-        )),
-        Some(_) | None => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ import datetime
 import decimal
 import threading
 import time
+import warnings
 
 import adbc_driver_flightsql
 import adbc_driver_flightsql.dbapi as flight_sql
@@ -302,6 +303,48 @@ def test_a_query_is_cancelled(connection):
         timer.join()
         assert time.monotonic() - started < 10
     assert rows(connection, "SELECT 1") == [(1,)]
+
+
+def test_transactions(server, connection):
+    """The driver's default: every statement belongs to a transaction, which ends with commit() or rollback()."""
+    name = f"t_{time.monotonic_ns()}"
+    data = pyarrow.table({"a": pyarrow.array([10, 20], pyarrow.int64())})
+    with warnings.catch_warnings(), flight_sql.connect(server.address) as ours, ours.cursor() as cursor:
+        warnings.simplefilter("error")
+        cursor.execute(f"CREATE TABLE {name} (a BIGINT)")
+        cursor.execute(f"INSERT INTO {name} VALUES (1), (2)")
+        cursor.execute(f"UPDATE {name} SET a = a + 1 WHERE a = ?", (2,))
+        cursor.executemany(f"INSERT INTO {name} VALUES (?)", [(5,), (6,)])
+        cursor.adbc_ingest(name, data, mode="append")
+        assert rows(ours, f"SELECT a FROM {name} ORDER BY a") == [(1,), (3,), (5,), (6,), (10,), (20,)]
+        assert rows(connection, f"SELECT count(*) FROM {name}") == [(0,)], "nobody else sees it"
+        ours.rollback()
+        assert rows(ours, f"SELECT count(*) FROM {name}") == [(0,)]
+        cursor.execute(f"INSERT INTO {name} VALUES (7)")
+        cursor.adbc_ingest(name, data, mode="append")
+        ours.commit()
+        assert rows(connection, f"SELECT a FROM {name} ORDER BY a") == [(7,), (10,), (20,)]
+        assert len(rows(connection, f"DESCRIBE HISTORY {name}")) == 2, "one version for all of it"
+        cursor.execute(f"DELETE FROM {name}")
+    assert rows(connection, f"SELECT count(*) FROM {name}") == [(3,)], "closed without a commit"
+
+
+def test_a_transaction_that_loses_a_race_says_so(server, connection, table):
+    with flight_sql.connect(server.address) as ours, ours.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET amount = 1")
+        rows(connection, f"DELETE FROM {table} WHERE id = 1")
+        with pytest.raises(adbc_driver_manager.Error) as caught:
+            ours.commit()
+        assert "nothing was written" in str(caught.value)
+        cursor.execute(f"DELETE FROM {table}")
+        with pytest.raises(flight_sql.ProgrammingError) as caught:
+            cursor.execute("CREATE SCHEMA IF NOT EXISTS second")
+            cursor.execute(f"CREATE TABLE second.{table} (a BIGINT)")
+            cursor.execute(f"INSERT INTO {table} (id) VALUES (1)")
+            cursor.execute(f"INSERT INTO second.{table} VALUES (1)")
+        assert "a transaction changes one table" in str(caught.value)
+        ours.rollback()
+    assert rows(connection, f"SELECT count(*) FROM {table}") == [(0,)], "committed by the CREATE"
 
 
 def test_many_clients_at_once(server):

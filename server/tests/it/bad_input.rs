@@ -7,7 +7,7 @@ use futures::stream;
 use prost::Message;
 use tonic::{Code, Request};
 
-use crate::harness::{TestServer, command, query, run, sql, text};
+use crate::harness::{TestServer, query, run, sql, text};
 
 #[tokio::test]
 async fn mistakes_in_sql_have_their_codes_and_the_text_of_the_command_line() {
@@ -97,18 +97,6 @@ async fn forged_tickets_are_refused() {
     let status =
         client.do_get(Ticket::new(sql_as_ticket.as_any().encode_to_vec())).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-}
-
-#[tokio::test]
-async fn a_statement_in_a_transaction_is_refused() {
-    let server = TestServer::start().await;
-    let mut client = server.raw().await;
-    let in_transaction = CommandStatementQuery {
-        query: "SELECT 1".to_owned(),
-        transaction_id: Some(Bytes::from_static(b"1")),
-    };
-    let status = client.get_flight_info(command(&in_transaction)).await.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
 }
 
 #[tokio::test]

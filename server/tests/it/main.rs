@@ -34,3 +34,5 @@ mod sessions;
 mod statements;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod transactions;

@@ -6,7 +6,7 @@
 //!
 //! Example: `COPY sales FROM 's3://bucket/2024/*.csv' FORMAT csv WITH (delimiter = ';')`.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::context::StatementContext;
 use crate::copy::{self, CopyFrom, CopyTo};
 use crate::error::{EngineError, Result};
@@ -86,6 +86,10 @@ pub(super) fn file_format(reader: &mut Reader<'_>) -> Result<FileFormat> {
 
 #[async_trait]
 impl Own for CopyTable {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let (url, format, options) = (self.url.clone(), self.format, self.options.clone());
         let rows = match &self.what {

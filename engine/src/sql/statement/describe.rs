@@ -4,7 +4,7 @@
 //!
 //! Example: `DESCRIBE sales` has a row `customer_id | Int64 | NO | NULL | FK customer`.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::answer::{Answer, Cell, Kind, Shape, schema_of, text, yes_no};
 use crate::context::StatementContext;
 use crate::error::Result;
@@ -56,6 +56,10 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 #[async_trait]
 impl Own for Describe {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     fn columns(&self) -> Option<SchemaRef> {
         Some(schema_of(SHAPE))
     }

@@ -2,7 +2,7 @@
 //!
 //! Example: after a load and a delete, two rows above the `CREATE TABLE` one.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::answer::{Answer, Cell, Kind, Shape, int, schema_of, text};
 use crate::context::StatementContext;
 use crate::error::Result;
@@ -40,6 +40,10 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 #[async_trait]
 impl Own for DescribeHistory {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     fn columns(&self) -> Option<SchemaRef> {
         Some(schema_of(SHAPE))
     }

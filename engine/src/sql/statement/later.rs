@@ -19,14 +19,6 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
         ("EXPLAIN REWRITE is not supported yet", "EXPLAIN shows the plan")
     } else if has("CREATE DATABASE") {
         ("there is one database, \"pareto\"", "CREATE SCHEMA makes a namespace")
-    } else if ["BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT"]
-        .iter()
-        .any(|word| reader.peek(word))
-    {
-        (
-            "transactions over several statements are not supported",
-            "every statement is one atomic commit of its own",
-        )
     } else {
         (
             "ADVISE ROLLUPS is not supported yet",

@@ -5,7 +5,7 @@
 //!
 //! Example: `SET SESSION AUTHORIZATION ada`, `SHOW TABLES`, `RESET SESSION AUTHORIZATION`.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::context::StatementContext;
 use crate::error::Result;
 use crate::rights::Rights;
@@ -30,6 +30,10 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 #[async_trait]
 impl Own for SessionAuthorization {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let session = &context.session;
         let Some(user) = &self.0 else {

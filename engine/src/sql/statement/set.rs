@@ -5,7 +5,7 @@
 //!
 //! Example: `SET pareto.rewrite = off`.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::context::StatementContext;
 use crate::error::Result;
 use crate::session::Outcome;
@@ -67,6 +67,10 @@ fn is_schema(key: &str) -> bool {
 
 #[async_trait]
 impl Own for Set {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let session = &context.session;
         match &self.value {

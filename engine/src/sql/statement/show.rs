@@ -6,7 +6,7 @@
 //!
 //! Example: `SHOW TABLES FROM retail LIKE 's%'`.
 
-use super::{Own, own, rewritten};
+use super::{Effect, Own, own, rewritten};
 use crate::answer::{Answer, Kind, Shape, schema_of, text};
 use crate::context::{StatementContext, literal, quote, short};
 use crate::error::{EngineError, Result};
@@ -174,6 +174,10 @@ const SHAPE: Shape = &[("name", Kind::Text), ("statement", Kind::Text)];
 
 #[async_trait]
 impl Own for ShowCreate {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     fn columns(&self) -> Option<SchemaRef> {
         Some(schema_of(SHAPE))
     }

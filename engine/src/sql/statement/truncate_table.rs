@@ -4,7 +4,7 @@
 //!
 //! Example: `TRUNCATE staging.sales`.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::context::{StatementContext, full};
 use crate::error::Result;
 use crate::session::{Outcome, run_plan};
@@ -24,6 +24,10 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 #[async_trait]
 impl Own for TruncateTable {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let table = context.table(&self.0)?;
         let plan = context.plan_query(&format!("DELETE FROM {}", full(&table.name))).await?;

@@ -4,7 +4,7 @@
 //!
 //! Example: `USE retail`, then `SELECT * FROM sales` reads `retail.sales`.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::context::StatementContext;
 use crate::error::Result;
 use crate::session::Outcome;
@@ -25,6 +25,10 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 
 #[async_trait]
 impl Own for UseSchema {
+    fn effect(&self) -> Effect {
+        Effect::Joins
+    }
+
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         enter(context, &self.0)?;
         Ok(Outcome::Done)

@@ -10,7 +10,7 @@
 //!
 //! Without numbers the answer holds every number of the specification that we have a value for, and no other: JDBC
 //! fails on numbers it does not know. Numbers asked for that we have no value for are left out. Nothing is claimed
-//! that does not work: transactions are not supported, and number 8 says so.
+//! that does not work.
 
 mod values;
 

@@ -81,7 +81,7 @@ final class Metadata {
         check.equal("catalog term", "catalog", metadata::getCatalogTerm);
         check.equal("schema term", "schema", metadata::getSchemaTerm);
         check.equal("separator", ".", metadata::getCatalogSeparator);
-        check.equal("isolation", Connection.TRANSACTION_NONE, metadata::getDefaultTransactionIsolation);
+        check.equal("isolation", Connection.TRANSACTION_READ_COMMITTED, metadata::getDefaultTransactionIsolation);
         check.equal("keywords", true, () -> metadata.getSQLKeywords().contains("ROLLUP"));
         check.equal("numeric functions", true, () -> metadata.getNumericFunctions().contains("rfm_score"));
         check.equal("text functions", true, () -> metadata.getStringFunctions().contains("upper"));
@@ -103,8 +103,9 @@ final class Metadata {
         check.equal("subqueries in IN", true, metadata::supportsSubqueriesInIns);
         check.equal("union all", true, metadata::supportsUnionAll);
         check.equal("batches", true, metadata::supportsBatchUpdates);
-        check.equal("transactions", false, metadata::supportsTransactions);
-        check.equal("savepoints", false, metadata::supportsSavepoints);
+        check.equal("transactions", true, metadata::supportsTransactions);
+        check.equal("definitions commit", true, metadata::dataDefinitionCausesTransactionCommit);
+        check.equal("savepoints", true, metadata::supportsSavepoints);
         check.equal("procedures", false, metadata::supportsStoredProcedures);
         check.equal("select for update", false, metadata::supportsSelectForUpdate);
         check.equal("schemas in queries", true, metadata::supportsSchemasInDataManipulation);

@@ -4,7 +4,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 
-/** Definitions, updates, batches, transactions that are not there, mistakes, cancelling, time limits, connections. */
+/** Definitions, updates, batches, transactions, mistakes, cancelling, time limits, connections. */
 final class Statements {
     /** Longer than anybody waits, and it gives no row before it ends. */
     private static final String ENDLESS =
@@ -64,10 +64,23 @@ final class Statements {
     private static void transactions(Connection connection, Check check) throws Exception {
         check.equal("auto-commit", true, connection::getAutoCommit);
         check.equal("isolation", Connection.TRANSACTION_NONE, connection::getTransactionIsolation);
+        // The driver's own commit and rollback do nothing; the statements do.
         try (Statement statement = connection.createStatement()) {
-            check.refused("BEGIN", "transaction", () -> statement.execute("BEGIN"));
-            check.refused("COMMIT", "transaction", () -> statement.execute("COMMIT"));
-            check.refused("ROLLBACK", "transaction", () -> statement.execute("ROLLBACK"));
+            check.refused("COMMIT without BEGIN", "no transaction is open", () -> statement.execute("COMMIT"));
+            statement.execute("CREATE TABLE jdbc_tx (a BIGINT)");
+            statement.execute("BEGIN");
+            statement.execute("INSERT INTO jdbc_tx VALUES (1)");
+            statement.execute("SAVEPOINT s");
+            statement.execute("INSERT INTO jdbc_tx VALUES (2)");
+            statement.execute("ROLLBACK TO s");
+            check.equal("in the transaction", "[[1]]", () -> rows(connection, "SELECT a FROM jdbc_tx"));
+            statement.execute("ROLLBACK");
+            check.equal("after it", "[]", () -> rows(connection, "SELECT a FROM jdbc_tx"));
+            statement.execute("BEGIN");
+            statement.execute("INSERT INTO jdbc_tx VALUES (3)");
+            statement.execute("COMMIT");
+            check.equal("committed", "[[3]]", () -> rows(connection, "SELECT a FROM jdbc_tx"));
+            statement.execute("DROP TABLE jdbc_tx");
         }
         check.refused("a savepoint", "", () -> connection.setSavepoint("here"));
     }

@@ -11,6 +11,7 @@ use arrow_flight::sql::{
 };
 
 use super::Info;
+use crate::flight_sql::transaction;
 
 /// Words that are reserved here beyond SQL-92.
 const KEYWORDS: [&str; 24] = [
@@ -142,13 +143,18 @@ fn server(infos: &mut Infos) {
         (FlightSqlServerSubstraitMinVersion, text("")),
         (FlightSqlServerSubstraitMaxVersion, text("")),
         // Not a mask: the value itself.
-        (FlightSqlServerTransaction, Info::Mask(SqlSupportedTransaction::None.into())),
+        (FlightSqlServerTransaction, Info::Mask(SqlSupportedTransaction::Savepoint.into())),
         (FlightSqlServerCancel, Info::Switch(true)),
         (FlightSqlServerBulkIngestion, Info::Switch(true)),
-        (FlightSqlServerIngestTransactionsSupported, Info::Switch(false)),
+        (FlightSqlServerIngestTransactionsSupported, Info::Switch(true)),
         (FlightSqlServerStatementTimeout, Info::Mask(0)),
-        (FlightSqlServerTransactionTimeout, Info::Mask(0)),
+        (FlightSqlServerTransactionTimeout, Info::Mask(transaction_timeout_ms())),
     ]);
+}
+
+/// After so long without a statement a transaction is rolled back.
+fn transaction_timeout_ms() -> i32 {
+    i32::try_from(transaction::IDLE.as_millis()).unwrap_or(i32::MAX)
 }
 
 fn dialect(infos: &mut Infos, functions: &[String]) {
@@ -285,14 +291,17 @@ fn results(infos: &mut Infos) {
     infos.extend([
         (
             SqlDefaultTransactionIsolation,
-            Info::Big(i32::from(SqlTransactionIsolationLevel::SqlTransactionNone).into()),
+            Info::Big(i32::from(SqlTransactionIsolationLevel::SqlTransactionReadCommitted).into()),
         ),
-        (SqlTransactionsSupported, Info::Switch(false)),
+        (SqlTransactionsSupported, Info::Switch(true)),
         (
             SqlSupportedTransactionsIsolationLevels,
-            mask([SqlTransactionIsolationLevel::SqlTransactionNone.into()]),
+            mask([
+                SqlTransactionIsolationLevel::SqlTransactionNone.into(),
+                SqlTransactionIsolationLevel::SqlTransactionReadCommitted.into(),
+            ]),
         ),
-        (SqlDataDefinitionCausesTransactionCommit, Info::Switch(false)),
+        (SqlDataDefinitionCausesTransactionCommit, Info::Switch(true)),
         (SqlDataDefinitionsInTransactionsIgnored, Info::Switch(false)),
         (
             SqlSupportedResultSetTypes,
@@ -303,7 +312,7 @@ fn results(infos: &mut Infos) {
         (SqlSupportedConcurrenciesForResultSetScrollSensitive, Info::Mask(0)),
         (SqlSupportedConcurrenciesForResultSetScrollInsensitive, Info::Mask(0)),
         (SqlBatchUpdatesSupported, Info::Switch(true)),
-        (SqlSavepointsSupported, Info::Switch(false)),
+        (SqlSavepointsSupported, Info::Switch(true)),
         (SqlNamedParametersSupported, Info::Switch(false)),
         (SqlLocatorsUpdateCopy, Info::Switch(false)),
         (SqlStoredFunctionsUsingCallSyntaxSupported, Info::Switch(false)),

@@ -1,0 +1,60 @@
+//! The transactions of a session: the one that `BEGIN` opened, and those that a client holds by itself.
+//!
+//! `BEGIN` opens one for the session, and each statement that starts after it belongs to it. A client of the wire begins
+//! one and names it with each statement: [`Session::within`] is the same session, settings and all, whose statements
+//! belong to that transaction and no other.
+//!
+//! Example: `session.within(&session.begin_transaction()).execute("DELETE FROM t")` is seen by nobody yet.
+
+use super::Session;
+use crate::error::{EngineError, Result};
+use crate::sql::statement::transaction::none_open;
+use crate::transaction::Transaction;
+use std::sync::Arc;
+
+impl Session {
+    /// A transaction that belongs to whoever holds it.
+    pub fn begin_transaction(&self) -> Arc<Transaction> {
+        Transaction::begin(&self.engine)
+    }
+
+    /// This session, with all statements in a transaction.
+    #[must_use]
+    pub fn within(&self, transaction: &Arc<Transaction>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            id: self.id,
+            engine: Arc::clone(&self.engine),
+            identity: self.identity.clone(),
+            values: Arc::clone(&self.values),
+            within: Some(Arc::clone(transaction)),
+        })
+    }
+
+    /// The transaction that a statement which starts now belongs to.
+    pub(crate) fn transaction(&self) -> Option<Arc<Transaction>> {
+        self.within.clone().or_else(|| self.values().transaction.clone())
+    }
+
+    /// `BEGIN`.
+    pub(crate) fn open_transaction(&self) -> Result<()> {
+        let mut values = self.values();
+        if self.within.is_some() || values.transaction.is_some() {
+            return Err(EngineError::invalid("a transaction is open already")
+                .with_hint("COMMIT or ROLLBACK it first; SAVEPOINT marks a place within it"));
+        }
+        values.transaction = Some(Transaction::begin(&self.engine));
+        Ok(())
+    }
+
+    /// `COMMIT` and `ROLLBACK`: statements from now on are by themselves again.
+    pub(crate) fn close_transaction(&self) -> Result<Arc<Transaction>> {
+        if self.within.is_some() {
+            return Err(EngineError::invalid("the transaction was begun by the client's driver")
+                .with_hint(
+                    "end it the way it was begun: commit() or rollback() of the connection",
+                ));
+        }
+        self.values().transaction.take().ok_or_else(none_open)
+    }
+}

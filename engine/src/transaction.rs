@@ -1,0 +1,296 @@
+//! A transaction: several statements whose changes become visible to others at once, or never.
+//!
+//! Each table has a log of its own, so what can be promised is one table: a transaction reads all of them and changes one.
+//! A statement that would change a second one is refused by name, and what was done before it stays pending.
+//!
+//! * Its own changes are seen by its statements alone. Tables it has not changed are read at their newest version, each
+//!   statement anew (READ COMMITTED); the one it changes stays at the version it was at when it was first changed.
+//! * `COMMIT` makes one version of all of it. A change by another writer that stands in the way is a `Conflict`: nothing
+//!   is written, and the transaction is over.
+//! * A statement that fails changes nothing and leaves the transaction open.
+//! * What changes the catalog (`CREATE`, `DROP`, `GRANT`, ..) or the layout of files (`OPTIMIZE`, ..) commits what is
+//!   pending first and then itself.
+//! * A transaction that is forgotten is rolled back; files it wrote are then left to `VACUUM`.
+//!
+//! Example: `BEGIN`, `DELETE FROM sales WHERE day = '2026-01-05'`, `INSERT INTO sales SELECT ..`, `COMMIT`: no reader ever
+//! finds the day missing.
+
+use crate::engine::Engine;
+use crate::error::{EngineError, ErrorKind, Result};
+use futures::future::BoxFuture;
+use pareto_catalog::{
+    CatalogError, CatalogErrorKind, Operation, Removal, Table, TableVersion, Written,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many savepoints one transaction may have.
+const MAX_SAVEPOINTS: usize = 1_000;
+
+/// Several statements that are committed together.
+pub struct Transaction {
+    engine: Arc<Engine>,
+    progress: Mutex<Progress>,
+}
+
+/// Tells the savepoints of a transaction apart, whatever their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Savepoint(u64);
+
+enum Progress {
+    Open {
+        /// The table that was changed, as it would be after a commit.
+        table: Option<TableVersion>,
+        /// In the order they were made.
+        savepoints: Vec<Marked>,
+        /// How many there ever were.
+        numbered: u64,
+    },
+    Over,
+}
+
+/// What the transaction had done when a savepoint was made.
+struct Marked {
+    savepoint: Savepoint,
+    name: String,
+    table: Option<TableVersion>,
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("open", &self.is_open()).finish_non_exhaustive()
+    }
+}
+
+impl Transaction {
+    pub(crate) fn begin(engine: &Arc<Engine>) -> Arc<Self> {
+        let progress = Mutex::new(Progress::new());
+        Arc::new(Self { engine: Arc::clone(engine), progress })
+    }
+
+    /// Whether statements may still join it.
+    pub fn is_open(&self) -> bool {
+        matches!(*self.lock(), Progress::Open { .. })
+    }
+
+    /// Makes all changes visible as one version, and ends the transaction.
+    ///
+    /// # Errors
+    /// `Conflict` when another writer stands in the way: nothing is changed, and the transaction is over all the same.
+    /// `Invalid` when it has ended before.
+    pub fn commit(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let table = self.lock().end()?;
+            self.publish(table).await
+        })
+    }
+
+    /// Commits what is pending and goes on with nothing pending: what a change of the catalog does first.
+    pub(crate) fn commit_pending(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let table = {
+                let mut progress = self.lock();
+                let table = progress.end()?;
+                *progress = Progress::new();
+                table
+            };
+            self.publish(table).await
+        })
+    }
+
+    /// Undoes everything, and ends the transaction.
+    ///
+    /// # Errors
+    /// `Invalid` when it has ended before.
+    pub fn rollback(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let table = self.lock().end()?;
+            if let Some(table) = table {
+                table.discard(None).await;
+            }
+            Ok(())
+        })
+    }
+
+    /// Marks a place to go back to.
+    ///
+    /// # Errors
+    /// `Exhausted` when there are too many; `Invalid` when the transaction has ended.
+    pub fn savepoint(&self, name: &str) -> Result<Savepoint> {
+        let mut progress = self.lock();
+        let Progress::Open { table, savepoints, numbered } = &mut *progress else {
+            return Err(over());
+        };
+        if savepoints.len() >= MAX_SAVEPOINTS {
+            return Err(EngineError::new(
+                ErrorKind::Exhausted,
+                format!("a transaction has at most {MAX_SAVEPOINTS} savepoints"),
+            )
+            .with_hint("RELEASE those that are no longer needed"));
+        }
+        *numbered += 1;
+        let savepoint = Savepoint(*numbered);
+        savepoints.push(Marked { savepoint, name: name.to_owned(), table: table.clone() });
+        Ok(savepoint)
+    }
+
+    /// The newest savepoint of that name.
+    ///
+    /// # Errors
+    /// `NotFound` with the nearest name.
+    pub fn find_savepoint(&self, name: &str) -> Result<Savepoint> {
+        let progress = self.lock();
+        let Progress::Open { savepoints, .. } = &*progress else { return Err(over()) };
+        let found = savepoints.iter().rev().find(|marked| marked.name == name);
+        found.map(|marked| marked.savepoint).ok_or_else(|| {
+            EngineError::not_found(format!("there is no savepoint \"{name}\""))
+                .with_nearest(name, savepoints.iter().map(|marked| marked.name.as_str()))
+        })
+    }
+
+    /// Undoes what was done since a savepoint; later savepoints are gone, this one stays.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there any more.
+    pub fn rollback_to(&self, savepoint: Savepoint) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let (undone, back) = {
+                let mut progress = self.lock();
+                let at = progress.find(savepoint)?;
+                let Progress::Open { table, savepoints, .. } = &mut *progress else {
+                    return Err(over());
+                };
+                savepoints.truncate(at + 1);
+                let back = savepoints.get(at).and_then(|marked| marked.table.clone());
+                (std::mem::replace(table, back.clone()), back)
+            };
+            if let Some(undone) = undone {
+                undone.discard(back.as_ref()).await;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets a savepoint and those after it; what was done stays.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there any more.
+    pub fn release(&self, savepoint: Savepoint) -> Result<()> {
+        let mut progress = self.lock();
+        let at = progress.find(savepoint)?;
+        if let Progress::Open { savepoints, .. } = &mut *progress {
+            savepoints.truncate(at);
+        }
+        Ok(())
+    }
+
+    /// The table as this transaction sees it, if it has changed it.
+    pub(crate) fn version_of(&self, table: &Table) -> Result<Option<TableVersion>> {
+        match &*self.lock() {
+            Progress::Open { table: Some(changed), .. } if changed.table().id == table.id => {
+                Ok(Some(changed.clone()))
+            }
+            Progress::Open { .. } => Ok(None),
+            Progress::Over => Err(over()),
+        }
+    }
+
+    /// Refuses the change of a second table, before any work is done for it.
+    pub(crate) fn admit(&self, table: &Table) -> Result<()> {
+        match &*self.lock() {
+            Progress::Open { table: Some(changed), .. } if changed.table().id != table.id => {
+                Err(EngineError::invalid(format!(
+                    "a transaction changes one table: this one has changed {}, and {} would be the second",
+                    changed.table().name,
+                    table.name
+                ))
+                .with_hint("COMMIT before it, or run without a transaction: every statement is atomic"))
+            }
+            Progress::Open { .. } => Ok(()),
+            Progress::Over => Err(over()),
+        }
+    }
+
+    /// Adds what a statement did, which worked on `seen`.
+    pub(crate) fn stage(
+        &self,
+        seen: &TableVersion,
+        written: Option<Written>,
+        removal: &Removal,
+        operation: &Operation,
+    ) -> Result<()> {
+        self.admit(seen.table())?;
+        let mut progress = self.lock();
+        let Progress::Open { table, .. } = &mut *progress else { return Err(over()) };
+        let base = match table.as_ref() {
+            None => seen,
+            Some(current) if current.is_staged_as(seen) => current,
+            // Another statement of this transaction ended meanwhile.
+            Some(current) if *operation == Operation::Append => current,
+            Some(_) => {
+                return Err(EngineError::new(
+                    ErrorKind::Conflict,
+                    "another statement of the transaction changed the table meanwhile",
+                )
+                .with_hint("run the statements of a transaction one after another"));
+            }
+        };
+        *table = Some(base.stage(written, removal, operation)?);
+        Ok(())
+    }
+
+    async fn publish(&self, table: Option<TableVersion>) -> Result<()> {
+        let Some(table) = table else { return Ok(()) };
+        let outcome = self.publish_one(&table).await;
+        if outcome.is_err() {
+            table.discard(None).await;
+        }
+        outcome
+    }
+
+    async fn publish_one(&self, table: &TableVersion) -> Result<()> {
+        let catalog = self.engine.warehouse().catalog().await?;
+        if !catalog.tables().any(|known| known.id == table.table().id) {
+            return Err(CatalogError::new(
+                CatalogErrorKind::Conflict,
+                format!(
+                    "table {} was dropped or replaced while the transaction ran; nothing was written",
+                    table.table().name
+                ),
+            )
+            .into());
+        }
+        table.commit_staged().await?;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        // Each change is one assignment, so a panic elsewhere cannot have left half of one.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress {
+    const fn new() -> Self {
+        Self::Open { table: None, savepoints: Vec::new(), numbered: 0 }
+    }
+
+    fn end(&mut self) -> Result<Option<TableVersion>> {
+        match std::mem::replace(self, Self::Over) {
+            Self::Open { table, .. } => Ok(table),
+            Self::Over => Err(over()),
+        }
+    }
+
+    fn find(&self, savepoint: Savepoint) -> Result<usize> {
+        let Self::Open { savepoints, .. } = self else { return Err(over()) };
+        savepoints.iter().position(|marked| marked.savepoint == savepoint).ok_or_else(|| {
+            EngineError::not_found("the savepoint was released or rolled back over")
+                .with_hint("make a new one with SAVEPOINT")
+        })
+    }
+}
+
+fn over() -> EngineError {
+    EngineError::invalid("the transaction has ended")
+        .with_hint("BEGIN another; a statement prepared in it is prepared again")
+}
