@@ -7,7 +7,7 @@ PYTHON3 ?= python3
 PARETO_CACHE_DIR ?= $(HOME)/.cache/pareto
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 VENV := $(PARETO_CACHE_DIR)/venv
-LOCK := testdata/python/requirements.txt
+LOCKS := testdata/python
 BENCH ?=
 
 export PARETO_CACHE_DIR CARGO_TARGET_DIR
@@ -20,7 +20,7 @@ export PYTHONPATH := $(CURDIR)/testdata
 # dependencies, and most of them would be compiled a second time.
 
 .NOTPARALLEL:
-.PHONY: help test check tools rust-tools python fmt lint units clients bench deny python-lock
+.PHONY: help test check tools rust-tools python programs fmt lint units clients bench deny python-lock
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -33,17 +33,24 @@ test: tools fmt lint units clients
 check: fmt lint units
 
 ## make tools        checks the tools, installs what it can, sets up the Python packages
-tools: rust-tools python
+tools: rust-tools python programs
 
 rust-tools:
 	@.ci/tools "$(PYTHON3)"
 
-# The packages are pinned with hashes; they are installed again when the lock file has changed.
+# set-up FOLDER LOCK: the packages are pinned with hashes; they are installed again when the lock file has changed.
+set-up = @cmp -s $(2) $(1)/installed.txt || { \
+	    echo "setting up $(1)" && mkdir -p $(PARETO_CACHE_DIR) && $(PYTHON3) -m venv $(1) && \
+	    $(1)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2) && \
+	    cp $(2) $(1)/installed.txt; }
+
 python: rust-tools
-	@cmp -s $(LOCK) $(VENV)/installed.txt || { \
-	    echo "setting up $(VENV)" && mkdir -p $(PARETO_CACHE_DIR) && $(PYTHON3) -m venv $(VENV) && \
-	    $(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(LOCK) && \
-	    cp $(LOCK) $(VENV)/installed.txt; }
+	$(call set-up,$(VENV),$(LOCKS)/requirements.txt)
+
+# Programs that the tests of clients run, and that ask for versions of their own.
+programs: rust-tools
+	$(call set-up,$(PARETO_CACHE_DIR)/superset,$(LOCKS)/superset.txt)
+	$(call set-up,$(PARETO_CACHE_DIR)/harlequin,$(LOCKS)/harlequin.txt)
 
 ## make fmt          is everything formatted?
 fmt:
@@ -58,7 +65,7 @@ units: python
 	cargo test --release --workspace
 
 ## make clients      the Python clients against the built binary
-clients: python
+clients: python programs
 	cargo test --release --workspace --no-run
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider server/tests/clients
 
@@ -71,7 +78,9 @@ bench: python
 deny:
 	cargo deny check
 
-## make python-lock  writes testdata/python/requirements.txt anew from requirements.in (needs uv)
+## make python-lock  writes the lock files of testdata/python anew from their .in files (needs uv)
 python-lock:
-	cd testdata/python && uv pip compile --universal --python-version 3.11 --generate-hashes \
-	    --no-header -q --upgrade requirements.in -o requirements.txt
+	cd $(LOCKS) && lock="uv pip compile --python-version 3.11 --generate-hashes --no-header -q --upgrade" && \
+	    $$lock --universal requirements.in -o requirements.txt && \
+	    $$lock --universal --exclude-newer 2026-06-01 superset.in -o superset.txt && \
+	    $$lock harlequin.in -o harlequin.txt
