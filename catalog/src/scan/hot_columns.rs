@@ -14,6 +14,7 @@
 //! The memory is taken from the pool that queries use, never more than a part of it, and [`HotColumns::give_back`] returns
 //! it when a query needs it.
 
+mod compare;
 mod file;
 mod narrow;
 mod ranges;

@@ -8,13 +8,13 @@
 //!
 //! Example: a BIGINT column of discounts from 0 to 10 is kept as UInt8; `discount BETWEEN 1 AND 3` compares bytes.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, make_array};
+use super::compare;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::kernels::cmp::{gt_eq, lt_eq};
 use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use datafusion::common::Result;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
-use datafusion::common::{Result, ScalarValue};
 use std::sync::Arc;
 
 /// One column of one row group: its pieces, and the memory that they take together.
@@ -98,38 +98,17 @@ impl Piece {
     /// The rows from `from` to `to`, both included. NULL is in no range; where all values are, it may be left in.
     pub(super) fn within(&self, from: i64, to: i64) -> Result<Chosen> {
         let Some((least, most)) = self.span else { return Ok(Chosen::All) };
+        if to < from || to < least || most < from {
+            return Ok(Chosen::None);
+        }
         if from <= least && most <= to {
             return Ok(Chosen::All);
         }
-        if to < least || most < from {
-            return Ok(Chosen::None);
-        }
-        let mut chosen: Option<BooleanBuffer> = None;
-        if least < from {
-            chosen = Some(holds(&gt_eq(&self.kept, &self.scalar(from)?)?));
-        }
-        if to < most {
-            let below = holds(&lt_eq(&self.kept, &self.scalar(to)?)?);
-            chosen = Some(chosen.map_or_else(|| below.clone(), |above| &above & &below));
-        }
+        let Some(storage) = storage(self.kept.data_type()) else { return Ok(Chosen::All) };
+        let values = as_kind(&self.kept, &storage)?;
+        // The bounds lie between the least and the greatest then, so they fit.
+        let chosen = compare::within(&values, from.max(least), to.min(most));
         Ok(chosen.map_or(Chosen::All, Chosen::Some))
-    }
-
-    /// A number between the least and the greatest, so it fits.
-    fn scalar(&self, number: i64) -> Result<arrow::array::Scalar<ArrayRef>> {
-        let number = ScalarValue::Int64(Some(number)).to_array()?;
-        let kept = self.kept.data_type();
-        Ok(arrow::array::Scalar::new(match storage(kept) {
-            Some(storage) => as_kind(&cast(&number, &storage)?, kept)?,
-            None => widen(&number, kept)?,
-        }))
-    }
-}
-
-fn holds(compared: &BooleanArray) -> BooleanBuffer {
-    match compared.nulls() {
-        Some(known) => compared.values() & known.inner(),
-        None => compared.values().clone(),
     }
 }
 
@@ -215,8 +194,8 @@ fn widen(kept: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
 mod tests {
     use super::*;
     use arrow::array::{
-        Date32Array, Decimal128Array, Int16Array, Int64Array, StringArray, TimestampSecondArray,
-        UInt64Array,
+        BooleanArray, Date32Array, Decimal128Array, Int16Array, Int64Array, StringArray,
+        TimestampSecondArray, UInt64Array,
     };
     use arrow::compute::FilterBuilder;
 
