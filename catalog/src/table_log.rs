@@ -33,7 +33,14 @@ use crate::{CatalogError, CatalogErrorKind, Result, Table};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::logstore::LogStoreRef;
+use object_store::ObjectStoreExt;
 use std::sync::Arc;
+
+/// What is read of `_last_checkpoint`.
+#[derive(serde::Deserialize)]
+struct LastCheckpoint {
+    version: u64,
+}
 
 /// A table's directory and its log.
 #[derive(Clone)]
@@ -68,6 +75,9 @@ impl TableLog {
         };
         let snapshot = match (at, near) {
             (AsOf::Latest, Some(near)) => {
+                if self.is_newest(near.version()).await {
+                    return Ok(near.for_table(Arc::clone(table)));
+                }
                 let mut state = near.delta_state();
                 state.update(self.log.as_ref(), None).await.map_err(opening)?;
                 if state.version() == near.version() {
@@ -89,6 +99,24 @@ impl TableLog {
             }
         };
         TableVersion::new(self.clone(), Arc::clone(table), snapshot)
+    }
+
+    /// Whether a version is the newest, by two looks at the log at the same time: the next one is not there, and no
+    /// checkpoint is later, before which a version may have been cleaned away. When in doubt it is not.
+    async fn is_newest(&self, version: u64) -> bool {
+        let store = &self.location.store;
+        let next = self.location.child(&format!("_delta_log/{:020}.json", version + 1)).path;
+        let checkpoint = self.location.child("_delta_log/_last_checkpoint").path;
+        let checkpoint = async { store.get(&checkpoint).await?.bytes().await };
+        let (next, checkpoint) = futures::join!(store.head(&next), checkpoint);
+        let is_missing =
+            |error: &object_store::Error| matches!(error, object_store::Error::NotFound { .. });
+        let later = match checkpoint {
+            Ok(bytes) => serde_json::from_slice::<LastCheckpoint>(&bytes)
+                .map_or(true, |checkpoint| checkpoint.version > version),
+            Err(error) => !is_missing(&error),
+        };
+        next.is_err_and(|error| is_missing(&error)) && !later
     }
 
     async fn at_version(&self, table: &Table, version: u64) -> Result<EagerSnapshot> {
