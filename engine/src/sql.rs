@@ -48,6 +48,7 @@ pub(crate) fn parse(sql: &str) -> Result<Parsed> {
     limits::check_tokens(&tokens)?;
     number_parameters(&mut tokens)?;
     drop_empty_brackets(&mut tokens);
+    add_empty_brackets(&mut tokens);
     if !tokens.iter().any(|token| is_content(&token.token)) {
         return Err(EngineError::invalid("there is no statement"));
     }
@@ -93,6 +94,36 @@ fn drop_empty_brackets(tokens: &mut Vec<TokenWithSpan>) {
             && tokens[close].token == Token::RParen
         {
             tokens.drain(at + 1..=close);
+        }
+        at += 1;
+    }
+}
+
+/// `current_schema` as `current_schema()`: the standard writes it as a word, the planner knows a function. A column, an alias
+/// or a part of a name is left alone.
+fn add_empty_brackets(tokens: &mut Vec<TokenWithSpan>) {
+    let content = |tokens: &[TokenWithSpan], mut places: Box<dyn Iterator<Item = usize>>| {
+        places.find(|place| !is_space(&tokens[*place].token))
+    };
+    let mut at = 0;
+    while at < tokens.len() {
+        let named = matches!(&tokens[at].token, Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("current_schema"));
+        let before = content(tokens, Box::new((0..at).rev())).map(|place| &tokens[place].token);
+        let after =
+            content(tokens, Box::new(at + 1..tokens.len())).map(|place| &tokens[place].token);
+        let begins = match before {
+            Some(Token::Word(word)) => {
+                word.keyword != Keyword::NoKeyword && word.keyword != Keyword::AS
+            }
+            Some(Token::Period | Token::RParen | Token::Number(..)) | None => false,
+            Some(_) => true,
+        };
+        if named && begins && !matches!(after, Some(Token::LParen | Token::Period)) {
+            let span = tokens[at].span;
+            let brackets = [Token::LParen, Token::RParen];
+            let brackets = brackets.map(|token| TokenWithSpan { token, span });
+            tokens.splice(at + 1..at + 1, brackets);
         }
         at += 1;
     }

@@ -87,14 +87,32 @@ impl Transaction {
     /// Commits what is pending and goes on with nothing pending: what a change of the catalog does first.
     pub(crate) fn commit_pending(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let table = {
-                let mut progress = self.lock();
-                let table = progress.end()?;
-                *progress = Progress::new();
-                table
-            };
+            let table = self.restart()?;
             self.publish(table).await
         })
+    }
+
+    /// Undoes what is pending and goes on with nothing pending.
+    pub(crate) fn rollback_pending(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if let Some(table) = self.restart()? {
+                table.discard(None).await;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether nothing was changed yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(*self.lock(), Progress::Open { table: None, .. })
+    }
+
+    /// Takes what is pending out.
+    fn restart(&self) -> Result<Option<TableVersion>> {
+        let mut progress = self.lock();
+        let table = progress.end()?;
+        *progress = Progress::new();
+        Ok(table)
     }
 
     /// Undoes everything, and ends the transaction.

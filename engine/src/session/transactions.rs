@@ -36,8 +36,16 @@ impl Session {
         self.within.clone().or_else(|| self.values().transaction.clone())
     }
 
-    /// `BEGIN`.
+    /// The transaction that a client holds and all statements belong to.
+    pub(crate) fn held_transaction(&self) -> Option<&Arc<Transaction>> {
+        self.within.as_ref()
+    }
+
+    /// `BEGIN`. A driver's transaction that has changed nothing yet is as good as a new one.
     pub(crate) fn open_transaction(&self) -> Result<()> {
+        if self.within.as_ref().is_some_and(|held| held.is_fresh()) {
+            return Ok(());
+        }
         let mut values = self.values();
         if self.within.is_some() || values.transaction.is_some() {
             return Err(EngineError::invalid("a transaction is open already")
@@ -49,12 +57,6 @@ impl Session {
 
     /// `COMMIT` and `ROLLBACK`: statements from now on are by themselves again.
     pub(crate) fn close_transaction(&self) -> Result<Arc<Transaction>> {
-        if self.within.is_some() {
-            return Err(EngineError::invalid("the transaction was begun by the client's driver")
-                .with_hint(
-                    "end it the way it was begun: commit() or rollback() of the connection",
-                ));
-        }
         self.values().transaction.take().ok_or_else(none_open)
     }
 }

@@ -175,6 +175,11 @@ impl Rewrite<'_> {
                 *name = ObjectName::from(vec![Ident::with_quote('"', relation.clone())]);
                 *args = None;
                 self.found.files.push((relation, source));
+            } else if let [ObjectNamePart::Identifier(called)] = name.0.as_mut_slice()
+                && called.quote_style.is_none()
+            {
+                // The planner takes the name of a table function as it is written.
+                called.value = called.value.to_lowercase();
             }
             return Ok(());
         }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What a transaction can promise is the engine's affair: all reads, changes of one table. An id is worth something to the
-//! user who got it and to nobody else. One that nobody names for half an hour is rolled back. Rows that drivers ingest
+//! user who got it and to nobody else. One that nobody names for eight hours, as long as a session lives, is rolled back. Rows that drivers ingest
 //! carry no id even within a transaction, so they go to the one that their session has begun last.
 
 use std::sync::Arc;
@@ -35,8 +35,8 @@ const ROLLBACK: i32 = 2;
 
 const MAX_TRANSACTIONS: usize = 1_024;
 const MAX_SAVEPOINTS: usize = 16_384;
-/// How long a transaction stays open without a statement.
-pub(crate) const IDLE: Duration = Duration::from_secs(1_800);
+/// How long a transaction stays open without a statement. It locks nothing, so it may be long.
+pub(crate) const IDLE: Duration = Duration::from_secs(8 * 3_600);
 
 /// The transactions that are open, and the savepoints in them.
 #[derive(Debug)]

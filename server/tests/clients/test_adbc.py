@@ -326,7 +326,14 @@ def test_transactions(server, connection):
         assert rows(connection, f"SELECT a FROM {name} ORDER BY a") == [(7,), (10,), (20,)]
         assert len(rows(connection, f"DESCRIBE HISTORY {name}")) == 2, "one version for all of it"
         cursor.execute(f"DELETE FROM {name}")
-    assert rows(connection, f"SELECT count(*) FROM {name}") == [(3,)], "closed without a commit"
+        cursor.execute("ROLLBACK")
+        assert rows(ours, f"SELECT count(*) FROM {name}") == [(3,)]
+        cursor.execute("BEGIN")
+        cursor.execute(f"DELETE FROM {name} WHERE a = 7")
+        cursor.execute("COMMIT")
+        assert rows(connection, f"SELECT count(*) FROM {name}") == [(2,)]
+        cursor.execute(f"DELETE FROM {name}")
+    assert rows(connection, f"SELECT count(*) FROM {name}") == [(2,)], "closed without a commit"
 
 
 def test_a_transaction_that_loses_a_race_says_so(server, connection, table):

@@ -59,13 +59,17 @@ def test_a_session(server, tmp_path):
 
 
 def test_changes_go_with_the_session(server, tmp_path, connection):
-    """As the page warns: the adapter is always in a transaction and never ends it."""
+    """As the page warns: the adapter is always in a transaction, which only the statement COMMIT ends."""
     count = "SELECT count(*) FROM sale"
     seen = session(server, tmp_path, "INSERT INTO sale (id) VALUES (3)", count)
     assert seen["answers"][1]["rows"] == [["3"]]
     with connection.cursor() as cursor:
         cursor.execute(count)
         assert cursor.fetchall() == [(2,)]
+        session(server, tmp_path, "INSERT INTO sale (id) VALUES (3)", "COMMIT")
+        cursor.execute(count)
+        assert cursor.fetchall() == [(3,)]
+        cursor.execute("DELETE FROM sale WHERE id = 3")
 
 
 @pytest.mark.parametrize("login", [[], ["--db-kwargs-str", "username=ana;password=secret"]])

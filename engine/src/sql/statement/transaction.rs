@@ -2,7 +2,8 @@
 //!
 //! `START TRANSACTION` is `BEGIN` and `END` is `COMMIT`; `WORK` and `TRANSACTION` may follow. What a transaction can do
 //! and what it cannot stands in [`crate::transaction`]. Outside of one every statement is a transaction of its own, so
-//! `COMMIT` and `ROLLBACK` have nothing to do there and say so.
+//! `COMMIT` and `ROLLBACK` have nothing to do there and say so. In a transaction that a client's driver has begun they commit
+//! and undo what is pending, and the driver's transaction goes on.
 //!
 //! Example: `BEGIN; DELETE FROM sales WHERE day = DATE '2026-01-05'; INSERT INTO sales SELECT ..; COMMIT`.
 
@@ -72,8 +73,14 @@ impl Own for Step {
         let session = &context.session;
         match self {
             Self::Begin => session.open_transaction()?,
-            Self::Commit => session.close_transaction()?.commit().await?,
-            Self::Rollback => session.close_transaction()?.rollback().await?,
+            Self::Commit => match session.held_transaction() {
+                Some(held) => held.commit_pending().await?,
+                None => session.close_transaction()?.commit().await?,
+            },
+            Self::Rollback => match session.held_transaction() {
+                Some(held) => held.rollback_pending().await?,
+                None => session.close_transaction()?.rollback().await?,
+            },
             Self::Savepoint(name) => {
                 current(context)?.savepoint(name)?;
             }
