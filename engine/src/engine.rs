@@ -13,6 +13,7 @@ use crate::password::Hashing;
 use crate::pool::QueryPool;
 use crate::progress::Progress;
 use crate::query_log::QueryLog;
+use crate::result_cache::ResultCache;
 use crate::rights::visible::Visible;
 use crate::session::Session;
 use crate::state::{self, State};
@@ -68,6 +69,7 @@ pub struct Engine {
     hashing: Hashing,
     admission: Admission,
     visible: Visible,
+    results: ResultCache,
     progress: Option<Arc<dyn Progress>>,
 }
 
@@ -88,7 +90,8 @@ impl Engine {
                 ),
                 None => None,
             };
-            let (runtime, columns) = runtime(&options)?;
+            let (runtime, columns, limit) = runtime(&options)?;
+            let results = ResultCache::new(limit, &runtime.memory_pool);
             let warehouse = Warehouse::open(&options.warehouse).await?;
             warehouse.register_stores(&runtime);
             let base = state::base(runtime, threads, columns)?;
@@ -99,6 +102,7 @@ impl Engine {
                 hashing: Hashing::default(),
                 admission: Admission::default(),
                 visible: Visible::default(),
+                results,
                 progress: options.progress,
             }))
         })
@@ -142,14 +146,19 @@ impl Engine {
         &self.visible
     }
 
+    /// Answers that are kept.
+    pub(crate) fn results(&self) -> &ResultCache {
+        &self.results
+    }
+
     /// Whoever watches long steps.
     pub(crate) fn progress(&self) -> Option<&Arc<dyn Progress>> {
         self.progress.as_ref()
     }
 }
 
-/// Memory, spill directory and caches, all bounded.
-fn runtime(options: &EngineOptions) -> Result<(Arc<RuntimeEnv>, Arc<HotColumns>)> {
+/// Memory, spill directory and caches, all bounded; and the bound of the memory.
+fn runtime(options: &EngineOptions) -> Result<(Arc<RuntimeEnv>, Arc<HotColumns>, usize)> {
     let physical = memory::physical_bytes();
     let default = usize::try_from(physical / 100 * MEMORY_PERCENT).unwrap_or(usize::MAX);
     let limit = options.memory_limit_bytes.unwrap_or_else(|| default.max(LEAST_MEMORY_BYTES));
@@ -178,5 +187,5 @@ fn runtime(options: &EngineOptions) -> Result<(Arc<RuntimeEnv>, Arc<HotColumns>)
         // Files queried in place come and go; a kept listing would hide new ones.
         .with_object_list_cache_limit(0)
         .build_arc()?;
-    Ok((runtime, columns))
+    Ok((runtime, columns, limit))
 }

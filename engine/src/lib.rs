@@ -43,6 +43,7 @@ mod pool;
 mod progress;
 mod query_log;
 mod relations;
+mod result_cache;
 mod rewrite;
 mod rights;
 mod session;

@@ -25,7 +25,7 @@ use uuid::Uuid;
 const ADMITTED_FOR: Duration = Duration::from_secs(1);
 
 /// Who a session belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Identity {
     /// The process that opened the warehouse.
     Owner,
@@ -36,7 +36,7 @@ pub enum Identity {
 }
 
 /// A user who proved to be one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Login {
     /// The name, as the catalog spells it.
     pub user: String,
@@ -53,6 +53,12 @@ impl Admission {
     pub(crate) fn remember(&self, catalog: &Arc<Catalog>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((Instant::now(), Arc::clone(catalog)));
+    }
+
+    /// The newest catalog that was noted, whenever that was.
+    pub(crate) fn newest(&self) -> Option<Arc<Catalog>> {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.as_ref().map(|(_, catalog)| Arc::clone(catalog))
     }
 }
 

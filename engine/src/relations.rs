@@ -18,6 +18,7 @@ pub(crate) use names::Names;
 use crate::context::full;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
+use crate::result_cache::is_lasting;
 use crate::rights::{Behalf, Rights};
 use crate::session::Session;
 use crate::sql::{self, prepare};
@@ -30,6 +31,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::BoxFuture;
 use pareto_catalog::{AsOf, Catalog, Name, Right, Segment, Storage, Table, TableVersion, View};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
 
@@ -83,6 +85,8 @@ pub(crate) struct Relations {
     rights: Rights,
     /// The statement's functions and settings, without names.
     template: State,
+    /// Whether the statement reads anything but tables of the warehouse, by functions that always answer the same.
+    fleeting: AtomicBool,
     /// Whose changes the statement sees before they are committed.
     transaction: Option<Arc<Transaction>>,
     /// The tables and views that the statement itself names.
@@ -115,6 +119,7 @@ impl Relations {
             whole,
             rights,
             template,
+            fleeting: AtomicBool::new(false),
             transaction: None,
             read: std::sync::Mutex::default(),
             opened: Mutex::default(),
@@ -158,11 +163,15 @@ impl Relations {
 
     /// Refuses tables and views that the statement named and its user may not read; `written` ones it only writes.
     pub(crate) fn check_read(&self, written: &BTreeSet<Name>) -> Result<()> {
-        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for name in read.difference(written) {
+        for name in self.read().difference(written) {
             self.rights.require(Right::Select, name)?;
         }
         Ok(())
+    }
+
+    /// The tables and views that the statement itself names.
+    pub(crate) fn read(&self) -> BTreeSet<Name> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes that the statement itself names a table or view.
@@ -218,6 +227,24 @@ impl Relations {
         })
     }
 
+    /// The newest versions the statement has read; `None` when its answer depends on more than tables.
+    pub(crate) fn versions(&self) -> BoxFuture<'_, Option<Vec<(Table, u64)>>> {
+        Box::pin(async move {
+            if self.fleeting.load(Ordering::Relaxed) {
+                return None;
+            }
+            let newest = versioned("", &AsOf::Latest);
+            let opened = self.opened.lock().await;
+            let newest = opened.iter().filter(|((_, at), _)| *at == newest);
+            Some(newest.map(|(_, open)| (open.table().clone(), open.version())).collect())
+        })
+    }
+
+    /// Notes that the statement's answer depends on more than tables.
+    pub(crate) fn note_fleeting(&self) {
+        self.fleeting.store(true, Ordering::Relaxed);
+    }
+
     /// Makes files readable under a relation name, until the statement ends.
     pub(crate) fn add_files<'a>(
         &'a self,
@@ -229,6 +256,7 @@ impl Relations {
             if behalf == Behalf::Caller && !self.session.has_uploaded(&source.urls) {
                 self.rights.require_files()?;
             }
+            self.note_fleeting();
             let files = self.files_of(behalf);
             if files.lock().await.contains_key(&name) {
                 return Ok(());
@@ -241,6 +269,7 @@ impl Relations {
 
     /// Makes a scan readable under a name that no table can have, until the statement ends.
     pub(crate) async fn add_provider(&self, name: &str, provider: Arc<dyn TableProvider>) {
+        self.note_fleeting();
         self.files.lock().await.insert(name.to_owned(), provider);
     }
 
@@ -275,6 +304,7 @@ impl Relations {
                     }));
                 }
                 Storage::Files { .. } => {
+                    self.note_fleeting();
                     files::provider(
                         &FileSource::of(table)?,
                         self.engine.warehouse(),
@@ -323,6 +353,9 @@ impl Relations {
                 prepare::plan(sql::parse_query(&view.sql)?, self, &state, Behalf::Definer).await
             };
             let plan = Box::pin(expand).await.map_err(|error| self.broken(view, error))?;
+            if !is_lasting(&plan) {
+                self.note_fleeting();
+            }
             let table: Arc<dyn TableProvider> =
                 Arc::new(ViewTable::new(named(plan, view)?, Some(view.sql.clone())));
             Ok(table)

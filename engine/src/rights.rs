@@ -5,7 +5,8 @@
 //! checked where it cannot be walked around:
 //!
 //! * reading, by the relations a plan was made from, and writing, by its `INSERT`, `UPDATE`, .. nodes ([`plan`]);
-//! * everything defined, altered or dropped, by the changes it makes to the catalog ([`change`]).
+//! * everything defined, altered or dropped, by the changes it makes to the catalog ([`change`]);
+//! * a query that runs on while rights are revoked, by newer catalogs ([`standing`]).
 //!
 //! A view is read with the rights of the statement that made it: `SELECT` on the view is enough, and its tables stay
 //! invisible. Two roles carry rights of their own: [`ADMINISTRATORS`] may do everything, [`FILES`] may read and write
@@ -16,6 +17,7 @@
 
 pub(crate) mod change;
 pub(crate) mod plan;
+pub(crate) mod standing;
 pub(crate) mod visible;
 
 use crate::context::quote;

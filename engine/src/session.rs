@@ -18,7 +18,10 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::login::Identity;
 use crate::query_log::Running;
+use crate::result_cache::{Question, is_lasting};
+use crate::rights::standing;
 use crate::settings::{self, ParetoOptions, SETTINGS};
+use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
 use crate::state::DEFAULT_SCHEMA;
 use crate::transaction::Transaction;
@@ -132,10 +135,7 @@ impl Session {
             let context = self.context().await?;
             match parsed {
                 Parsed::Own(statement) => context.run(statement.as_ref()).await,
-                Parsed::Sql(statement) => {
-                    let plan = context.plan(statement).await?;
-                    run_plan(&context, plan).await
-                }
+                Parsed::Sql(statement) => ask(&context, statement, sql).await,
             }
         })
     }
@@ -229,6 +229,19 @@ impl Session {
         names.into_iter().collect()
     }
 
+    /// What an answer to this text depends on, but for tables.
+    pub(crate) fn question(&self, sql: &str, catalog: u64) -> Question {
+        let values = self.values().clone();
+        Question {
+            sql: sql.to_owned(),
+            catalog,
+            identity: self.identity.clone(),
+            acting_as: values.acting_as.unwrap_or_default(),
+            schema: values.schema,
+            settings: values.settings.into_iter().collect(),
+        }
+    }
+
     /// The current schema.
     pub(crate) fn schema(&self) -> String {
         self.values().schema.clone()
@@ -266,6 +279,28 @@ impl Session {
     }
 }
 
+/// Runs a statement of DataFusion's without parameters; a question that was asked before may have its answer kept.
+pub(crate) fn ask<'a>(
+    context: &'a StatementContext,
+    statement: Tree,
+    sql: &'a str,
+) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move {
+        let question = context.question(sql);
+        if let Some(rows) = context.kept(question.as_ref()).await? {
+            return Ok(Outcome::Rows(rows));
+        }
+        let plan = context.plan(statement).await?;
+        let lasting = question.is_some() && is_lasting(&plan);
+        match run_plan(context, plan).await? {
+            Outcome::Rows(rows) => {
+                Ok(Outcome::Rows(context.keeping(question, lasting, rows).await))
+            }
+            other => Ok(other),
+        }
+    })
+}
+
 /// Runs what DataFusion planned.
 pub(crate) fn run_plan<'a>(
     context: &'a StatementContext,
@@ -279,7 +314,7 @@ pub(crate) fn run_plan<'a>(
             LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),
             LogicalPlan::Statement(statement) => Err(unsupported(statement.name())),
             LogicalPlan::Copy(_) => Err(unsupported("this form of COPY")),
-            _ => Ok(Outcome::Rows(context.stream(&plan).await?)),
+            _ => Ok(Outcome::Rows(standing::watch(context, context.stream(&plan).await?))),
         }
     })
 }

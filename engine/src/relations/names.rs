@@ -86,9 +86,11 @@ impl CatalogProvider for OneCatalog {
         }
         let relations = &self.names.relations;
         if name.eq_ignore_ascii_case(information_schema::NAME) {
+            relations.note_fleeting();
             return Some(information_schema::schema(relations));
         }
         if name.eq_ignore_ascii_case(system::NAME) {
+            relations.note_fleeting();
             return Some(system::schema(relations));
         }
         match self.names.catalog().schema(name) {

@@ -5,7 +5,7 @@
 //!
 //! Example: `prepare("SELECT * FROM sales WHERE customer_id = ?")`, then `execute(one row with one column)`.
 
-use super::{Outcome, Session, no_columns, run_plan};
+use super::{Outcome, Session, ask, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use crate::progress::QueryProgress;
@@ -126,6 +126,9 @@ impl Prepared {
                     Parsed::Sql(_) => Err(EngineError::internal("a statement changed its nature")),
                 };
             };
+            if wanted == 0 {
+                return ask(&context, statement.copy()?, &self.sql).await;
+            }
             let mut plan = context.plan(statement.copy()?).await?;
             if let Some(row) = parameters.filter(|row| row.num_columns() > 0) {
                 plan = bind(plan, &row, &self.parameters)?;

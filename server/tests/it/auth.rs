@@ -190,6 +190,32 @@ async fn revocation_bites_at_the_next_statement() {
 }
 
 #[tokio::test]
+async fn revocation_ends_a_query_that_is_running() {
+    let server = guarded(Security::default()).await;
+    for (revoke, code) in [
+        ("REVOKE SELECT ON orders FROM ada", Code::PermissionDenied),
+        ("DROP USER ada", Code::Unauthenticated),
+    ] {
+        server.owner(&["GRANT SELECT ON orders TO ada"]).await;
+        let (token, mut client) =
+            (log_in(&server, "ada", PASSWORD).await.unwrap(), server.raw().await);
+        let endless = "SELECT a, value FROM orders, generate_series(1, 1000000000000)";
+        let info = client.get_flight_info(with(&token, query(endless))).await.unwrap().into_inner();
+        let mut messages = client.do_get(with(&token, ticket(&info))).await.unwrap().into_inner();
+        messages.message().await.unwrap().unwrap();
+        server.owner(&[revoke]).await;
+        let end = loop {
+            match messages.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended as if it were complete"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(end.code(), code, "{end}");
+    }
+}
+
+#[tokio::test]
 async fn an_open_warehouse_closes_with_its_first_user() {
     let server = TestServer::start().await;
     let mut client = server.raw().await;

@@ -1,0 +1,401 @@
+//! Results of questions that are asked again, kept as long as they are exact.
+//!
+//! A dashboard asks the same questions each time somebody opens it. An answer is given again only if nothing that it
+//! depends on is different: the text, the settings, the schema, who asks, the version of the catalog, and the version of
+//! each table that was read. There is no time after which it expires, because it is never wrong: a table's version is
+//! looked up for each question, so a commit, whoever made it, is seen at once.
+//!
+//! Kept are small answers ([`LARGEST`]) of statements that only read tables of the warehouse, with functions that always
+//! answer the same: not `now()`, not `random()`, not files of others, not `system`. Statements in a transaction and with
+//! parameters are computed. The memory is part of the queries' pool, a small part, and what was not asked for longest
+//! goes first. `SET pareto.result_cache = off` asks anew.
+//!
+//! Example: `SELECT region, sum(amount) FROM sales GROUP BY region` twice in a row looks at the log of `sales` the second
+//! time, and at nothing else.
+
+use crate::context::StatementContext;
+use crate::error::Result;
+use crate::login::Identity;
+use crate::settings::ParetoOptions;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::Result as PlanResult;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility, WindowFunctionDefinition};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::future::{BoxFuture, try_join_all};
+use futures::{Stream, StreamExt, stream};
+use pareto_catalog::{AsOf, Table, Warehouse};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+/// No larger answer is kept, in bytes.
+const LARGEST: usize = 1 << 20;
+/// Longer texts are not kept, in bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+/// The part of the pool that answers may take, and the most whatever the pool.
+const PART: usize = 32;
+const MOST: usize = 256 << 20;
+
+/// Everything an answer depends on but the tables' versions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    pub(crate) sql: String,
+    pub(crate) catalog: u64,
+    pub(crate) identity: Identity,
+    pub(crate) acting_as: String,
+    pub(crate) schema: String,
+    pub(crate) settings: Vec<(&'static str, String)>,
+}
+
+/// An answer and the versions it was read from.
+#[derive(Debug)]
+struct Answer {
+    tables: Vec<(Table, u64)>,
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bytes;
+
+impl Weighter<Arc<Question>, Arc<Answer>> for Bytes {
+    fn weight(&self, question: &Arc<Question>, answer: &Arc<Answer>) -> u64 {
+        (question.sql.len() + answer.bytes) as u64
+    }
+}
+
+/// The answers kept by one engine.
+pub(crate) struct ResultCache {
+    kept: Cache<Arc<Question>, Arc<Answer>, Bytes>,
+    /// As much as is kept; the lock also orders changes of it.
+    memory: Mutex<MemoryReservation>,
+}
+
+impl std::fmt::Debug for ResultCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResultCache").field("answers", &self.kept.len()).finish_non_exhaustive()
+    }
+}
+
+impl ResultCache {
+    /// Nothing kept yet; a small part of a pool of `limit` bytes.
+    pub(crate) fn new(limit: usize, pool: &Arc<dyn MemoryPool>) -> Self {
+        let bytes = (limit / PART).min(MOST) as u64;
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(1_024)
+            .weight_capacity(bytes)
+            .build();
+        let kept = match options {
+            Ok(options) => Cache::with_options(
+                options,
+                Bytes,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            ),
+            Err(_) => Cache::with_weighter(1_024, bytes, Bytes),
+        };
+        Self { kept, memory: Mutex::new(MemoryConsumer::new("result cache").register(pool)) }
+    }
+
+    /// The kept answer, if every table is as it was.
+    pub(crate) fn answer<'a>(
+        &'a self,
+        question: &'a Arc<Question>,
+        warehouse: &'a Warehouse,
+    ) -> BoxFuture<'a, Result<Option<SendableRecordBatchStream>>> {
+        Box::pin(async move {
+            let Some(answer) = self.kept.get(question) else { return Ok(None) };
+            let newest = answer.tables.iter().map(|(table, seen)| async move {
+                Ok::<_, crate::EngineError>(
+                    warehouse.open_table(table, AsOf::Latest).await?.version() == *seen,
+                )
+            });
+            if try_join_all(newest).await?.contains(&false) {
+                self.kept.remove(question);
+                self.account();
+                return Ok(None);
+            }
+            let batches = stream::iter(answer.batches.clone().into_iter().map(Ok));
+            let rows = RecordBatchStreamAdapter::new(Arc::clone(&answer.schema), batches.boxed());
+            Ok(Some(Box::pin(rows) as SendableRecordBatchStream))
+        })
+    }
+
+    fn keep(&self, question: Arc<Question>, answer: Answer) {
+        self.kept.insert(question, Arc::new(answer));
+        self.account();
+    }
+
+    /// Takes as much memory as is kept; without enough of it nothing is kept.
+    fn account(&self) {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = usize::try_from(self.kept.weight()).unwrap_or(usize::MAX);
+        if memory.try_resize(bytes).is_err() {
+            self.kept.clear();
+            memory.free();
+        }
+    }
+}
+
+impl StatementContext {
+    /// What is asked, when its answer may be kept.
+    pub(crate) fn question(&self, sql: &str) -> Option<Arc<Question>> {
+        let options = self.state.config_options().extensions.get::<ParetoOptions>();
+        let on = options.is_some_and(|options| options.result_cache);
+        if !on || self.transaction.is_some() || sql.len() > LONGEST_TEXT {
+            return None;
+        }
+        Some(Arc::new(self.session.question(sql, self.catalog.version)))
+    }
+
+    /// The kept answer to a question, if it still is the answer.
+    pub(crate) fn kept<'a>(
+        &'a self,
+        question: Option<&'a Arc<Question>>,
+    ) -> BoxFuture<'a, Result<Option<SendableRecordBatchStream>>> {
+        Box::pin(async move {
+            match question {
+                Some(question) => {
+                    self.engine.results().answer(question, self.engine.warehouse()).await
+                }
+                None => Ok(None),
+            }
+        })
+    }
+
+    /// Rows on their way out, kept for the next who asks if they may be.
+    pub(crate) fn keeping(
+        &self,
+        question: Option<Arc<Question>>,
+        lasting: bool,
+        rows: SendableRecordBatchStream,
+    ) -> BoxFuture<'_, SendableRecordBatchStream> {
+        Box::pin(async move {
+            let Some(question) = question.filter(|_| lasting) else { return rows };
+            let Some(tables) = self.relations().versions().await else { return rows };
+            let (engine, batches) = (Arc::clone(&self.engine), Vec::new());
+            let answer = Answer { tables, schema: rows.schema(), batches, bytes: 0 };
+            Box::pin(Keeping { rows, engine, kept: Some((question, answer)) })
+        })
+    }
+}
+
+/// Whether a plan only asks, and with functions that answer the same each time.
+pub(crate) fn is_lasting(plan: &LogicalPlan) -> bool {
+    let mut lasting = true;
+    let walked = plan.apply_with_subqueries(|node| {
+        lasting &= !matches!(
+            node,
+            LogicalPlan::Explain(_)
+                | LogicalPlan::Analyze(_)
+                | LogicalPlan::Dml(_)
+                | LogicalPlan::Ddl(_)
+                | LogicalPlan::Copy(_)
+                | LogicalPlan::Statement(_)
+                | LogicalPlan::DescribeTable(_)
+                | LogicalPlan::Extension(_)
+        );
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                lasting &= always_the_same(expr);
+                Ok(if lasting { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+            })
+        })
+    });
+    lasting && walked.is_ok()
+}
+
+fn always_the_same(expr: &Expr) -> bool {
+    let volatility = match expr {
+        Expr::ScalarFunction(call) => call.func.signature().volatility,
+        Expr::AggregateFunction(AggregateFunction { func, .. }) => func.signature().volatility,
+        Expr::WindowFunction(call) => {
+            let WindowFunction { fun, .. } = call.as_ref();
+            match fun {
+                WindowFunctionDefinition::AggregateUDF(function) => function.signature().volatility,
+                WindowFunctionDefinition::WindowUDF(function) => function.signature().volatility,
+            }
+        }
+        Expr::ScalarVariable(..) | Expr::Placeholder(_) => return false,
+        _ => return true,
+    };
+    volatility == Volatility::Immutable
+}
+
+/// Rows that are remembered as they pass, until they are too many.
+struct Keeping {
+    rows: SendableRecordBatchStream,
+    engine: Arc<crate::Engine>,
+    kept: Option<(Arc<Question>, Answer)>,
+}
+
+impl Stream for Keeping {
+    type Item = PlanResult<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = self.rows.as_mut().poll_next(context);
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(batch))) => {
+                let grown = self.kept.take().and_then(|(question, mut answer)| {
+                    answer.bytes += batch.get_array_memory_size();
+                    answer.batches.push(batch.clone());
+                    (answer.bytes <= LARGEST).then_some((question, answer))
+                });
+                self.kept = grown;
+            }
+            Poll::Ready(Some(Err(_))) => self.kept = None,
+            Poll::Ready(None) => {
+                if let Some((question, answer)) = self.kept.take() {
+                    self.engine.results().keep(question, answer);
+                }
+            }
+        }
+        polled
+    }
+}
+
+impl RecordBatchStream for Keeping {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Engine, EngineOptions, Outcome, Session};
+    use arrow::util::pretty::pretty_format_batches;
+    use futures::TryStreamExt;
+    use tempfile::{TempDir, tempdir};
+
+    async fn session(place: &TempDir) -> Arc<Session> {
+        let options = EngineOptions {
+            warehouse: place.path().join("warehouse").display().to_string(),
+            memory_limit_bytes: Some(64 << 20),
+            threads: Some(2),
+            ..EngineOptions::default()
+        };
+        Engine::open(options).await.unwrap().session()
+    }
+
+    async fn ask(session: &Arc<Session>, sql: &str) -> String {
+        match session.execute(sql).await.unwrap() {
+            Outcome::Rows(rows) => {
+                let rows: Vec<_> = rows.try_collect().await.unwrap();
+                pretty_format_batches(&rows).unwrap().to_string()
+            }
+            Outcome::Affected(_) | Outcome::Done => String::new(),
+        }
+    }
+
+    /// Whether the answer to a text would be given again now.
+    async fn is_kept(session: &Arc<Session>, sql: &str) -> bool {
+        let context = session.context().await.unwrap();
+        let question = context.question(sql);
+        context.kept(question.as_ref()).await.unwrap().is_some()
+    }
+
+    async fn star(place: &TempDir) -> Arc<Session> {
+        let session = session(place).await;
+        for statement in [
+            "CREATE TABLE sales (id BIGINT, region VARCHAR, amount BIGINT)",
+            "INSERT INTO sales VALUES (1, 'north', 10), (2, 'south', 20), (3, 'north', 30)",
+            "CREATE VIEW north AS SELECT * FROM sales WHERE region = 'north'",
+            "CREATE VIEW today AS SELECT *, now() AS seen FROM sales",
+        ] {
+            ask(&session, statement).await;
+        }
+        session
+    }
+
+    const SUM: &str = "SELECT sum(amount) AS amount FROM north";
+
+    #[tokio::test]
+    async fn an_answer_is_given_again_until_a_table_of_it_changes() {
+        let place = tempdir().unwrap();
+        let session = star(&place).await;
+        assert!(!is_kept(&session, SUM).await);
+        let first = ask(&session, SUM).await;
+        assert!(is_kept(&session, SUM).await);
+        assert_eq!(ask(&session, SUM).await, first);
+        // Another process commits to the table, and to one that the question does not read.
+        let other = self::session(&place).await;
+        ask(&other, "INSERT INTO sales VALUES (4, 'north', 60)").await;
+        assert!(!is_kept(&session, SUM).await);
+        assert!(ask(&session, SUM).await.contains("100"));
+        assert!(is_kept(&session, SUM).await);
+        // What a name stands for is part of the catalog's version.
+        ask(&other, "CREATE OR REPLACE VIEW north AS SELECT 7 AS amount").await;
+        assert!(!is_kept(&session, SUM).await);
+        assert!(ask(&session, SUM).await.contains('7'));
+    }
+
+    #[tokio::test]
+    async fn what_may_be_different_each_time_is_computed_each_time() {
+        let place = tempdir().unwrap();
+        let session = star(&place).await;
+        let file = place.path().join("rows.csv");
+        ask(&session, &format!("COPY (SELECT * FROM sales) TO '{}'", file.display())).await;
+        for sql in [
+            "SELECT now()",
+            "SELECT random() FROM sales",
+            "SELECT * FROM sales WHERE amount > (SELECT 10 * random())",
+            "SELECT * FROM today",
+            "SELECT count(*) FROM system.queries",
+            "SELECT count(*) FROM information_schema.tables",
+            "SELECT current_user",
+            "EXPLAIN SELECT * FROM sales",
+            &format!("SELECT count(*) FROM read_csv('{}')", file.display()),
+            "SHOW TABLES",
+        ] {
+            ask(&session, sql).await;
+            assert!(!is_kept(&session, sql).await, "{sql}");
+        }
+        ask(&session, "SET pareto.result_cache = off").await;
+        ask(&session, SUM).await;
+        ask(&session, "SET pareto.result_cache = on").await;
+        assert!(!is_kept(&session, SUM).await);
+        ask(&session, "BEGIN").await;
+        ask(&session, "DELETE FROM sales WHERE id = 1").await;
+        assert!(ask(&session, SUM).await.contains("30"));
+        ask(&session, "ROLLBACK").await;
+        assert!(ask(&session, SUM).await.contains("40"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_belongs_to_who_asks_and_how() {
+        let place = tempdir().unwrap();
+        let owner = star(&place).await;
+        ask(&owner, SUM).await;
+        let anybody = owner.engine().session_of(Identity::Anybody);
+        assert!(!is_kept(&anybody, SUM).await);
+        let again = owner.engine().session();
+        assert!(is_kept(&again, SUM).await, "another session of the same user");
+        again.set("datafusion.execution.time_zone", "Europe/Berlin").unwrap();
+        assert!(!is_kept(&again, SUM).await, "other settings");
+    }
+
+    #[tokio::test]
+    async fn answers_take_a_small_part_of_the_pool() {
+        let place = tempdir().unwrap();
+        let session = star(&place).await;
+        let large = "SELECT value FROM generate_series(1, 200000)";
+        ask(&session, large).await;
+        assert!(!is_kept(&session, large).await);
+        for number in 0..100 {
+            ask(&session, &format!("SELECT value + {number} FROM generate_series(1, 10000)")).await;
+            let reserved = session.engine().base().runtime_env().memory_pool.reserved();
+            assert!(reserved <= 2 << 20, "{number}: {reserved}");
+        }
+    }
+}
