@@ -57,5 +57,5 @@ pub use error::{EngineError, ErrorKind, Position, Result};
 pub use login::{Identity, Login};
 pub use pareto_catalog::Check;
 pub use progress::{Progress, QueryProgress};
-pub use session::{Outcome, Prepared, Session};
+pub use session::{Outcome, Parts, Prepared, Session};
 pub use transaction::{Savepoint, Transaction};

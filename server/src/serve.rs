@@ -29,7 +29,7 @@ use crate::flight_sql::sessions::Gate;
 use crate::flight_sql::{FlightSql, connection};
 use crate::http;
 use crate::jwt::Issuer;
-use crate::security::Security;
+use crate::security::{Security, TICKET_LIFETIME};
 use crate::tls::Tls;
 
 /// The largest message a client may send: a batch of an upload, or a very long statement.
@@ -224,7 +224,12 @@ async fn gate(security: &Security, address: SocketAddr) -> Result<Gate, ServeErr
         }
         None => None,
     };
-    Ok(Gate { signer: security.signer()?, issuer, open: security.is_open(address) })
+    Ok(Gate {
+        signer: security.signer()?,
+        issuer,
+        open: security.is_open(address),
+        ticket_lifetime: security.ticket_lifetime.unwrap_or(TICKET_LIFETIME),
+    })
 }
 
 fn failed(front: &'static str, source: impl std::fmt::Display) -> ServeError {

@@ -5,7 +5,7 @@
 //!
 //! Example: `prepare("SELECT * FROM sales WHERE customer_id = ?")`, then `execute(one row with one column)`.
 
-use super::{Outcome, Session, no_columns, run_plan};
+use super::{Outcome, Parts, Session, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use crate::progress::QueryProgress;
@@ -18,7 +18,7 @@ use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, TryCast};
 use futures::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A statement ready to run.
@@ -76,6 +76,27 @@ impl Prepared {
     /// The session it runs in, with the transaction it was prepared in.
     pub fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// What a session of the same user has to set so that this text gives the same rows there. `None` for what changes
+    /// something (`OPTIMIZE` does, and has rows), has parameters, belongs to a transaction, or runs with somebody else's
+    /// rights.
+    pub fn choices(&self) -> Option<BTreeMap<String, String>> {
+        let reads = self.statement.is_some() && !self.update && self.parameters.fields().is_empty();
+        if reads { self.session.choices() } else { None }
+    }
+
+    /// The same query cut into at most so many parts that run independently of each other; `None` where it cannot be
+    /// cut, or only by running it more than once.
+    pub fn parts(&self, most: usize) -> BoxFuture<'_, Result<Option<Parts>>> {
+        Box::pin(async move {
+            match &self.statement {
+                Some(statement) if self.choices().is_some() && most > 1 => {
+                    Parts::cut(Arc::clone(&self.session), &self.sql, statement, most).await
+                }
+                Some(_) | None => Ok(None),
+            }
+        })
     }
 
     /// The text it was prepared from.

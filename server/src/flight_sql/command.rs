@@ -25,7 +25,7 @@ use bytes::Bytes;
 use prost::Message;
 use tonic::Status;
 
-use crate::handle::Handle;
+use super::ticket::Sealed;
 use crate::status::{invalid, unimplemented};
 
 /// A question with rows for an answer: its schema can be asked for, and it can be fetched.
@@ -54,7 +54,7 @@ pub(crate) enum Metadata {
 /// What a ticket stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Fetch {
-    Ticket(Handle),
+    Ticket(Sealed),
     Query(Query),
 }
 
@@ -99,7 +99,7 @@ impl Fetch {
     pub(crate) fn decode(ticket: &[u8]) -> Result<Self, Status> {
         match decode_any(ticket, "ticket")? {
             Command::TicketStatementQuery(ticket) => {
-                Handle::decode("ticket", &ticket.statement_handle).map(Self::Ticket)
+                Sealed::decode(ticket.statement_handle).map(Self::Ticket)
             }
             // A statement runs from the ticket of its flight info, or it would be planned and announced nowhere.
             Command::CommandStatementQuery(_) => Err(invalid(

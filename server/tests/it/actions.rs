@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use prost::Message;
 use tonic::Code;
 
-use crate::harness::{TestServer, query, ticket};
+use crate::harness::{TestServer, fetch, query, text, ticket};
 
 #[tokio::test]
 async fn what_is_listed_works_and_what_is_not_is_refused_by_name() {
@@ -111,7 +111,10 @@ async fn tickets_are_renewed() {
     let body =
         client.do_action(action).await.unwrap().into_inner().message().await.unwrap().unwrap().body;
     let renewed = FlightEndpoint::decode(body).unwrap();
-    assert_eq!(renewed.ticket, endpoint.ticket);
+    assert_ne!(renewed.ticket, endpoint.ticket, "a ticket says when it ends");
     let seconds = |endpoint: &FlightEndpoint| endpoint.expiration_time.as_ref().unwrap().seconds;
     assert!(seconds(&renewed) >= seconds(&endpoint));
+    for ticket in [endpoint.ticket, renewed.ticket] {
+        assert_eq!(text(&fetch(&client, ticket.unwrap()).await.unwrap()), [["1"]]);
+    }
 }

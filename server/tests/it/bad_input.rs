@@ -87,7 +87,8 @@ async fn forged_tickets_are_refused() {
         (Bytes::from_static(b""), Code::InvalidArgument),
         (Bytes::from_static(b"nonsense"), Code::InvalidArgument),
         (Bytes::from_static(&[2; 17]), Code::InvalidArgument),
-        (Bytes::from_static(&[1; 17]), Code::NotFound),
+        (Bytes::from_static(&[1; 200]), Code::InvalidArgument),
+        (Bytes::from_static(&[2; 200]), Code::NotFound),
     ] {
         let ticket = TicketStatementQuery { statement_handle: handle }.as_any().encode_to_vec();
         assert_eq!(client.do_get(Ticket::new(ticket)).await.unwrap_err().code(), code);

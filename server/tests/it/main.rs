@@ -23,6 +23,8 @@ mod ingest;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod parallel;
+#[cfg(test)]
 mod polls;
 #[cfg(test)]
 mod prepared;
@@ -32,6 +34,8 @@ mod remote;
 mod sessions;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod tickets;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
