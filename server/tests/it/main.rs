@@ -29,6 +29,8 @@ mod polls;
 #[cfg(test)]
 mod prepared;
 #[cfg(test)]
+mod reflection;
+#[cfg(test)]
 mod remote;
 #[cfg(test)]
 mod sessions;
