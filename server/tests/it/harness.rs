@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -76,6 +77,13 @@ impl TestServer {
                 panic!("{statement}\n{error}");
             }
         }
+    }
+
+    /// How long a login by password takes that is refused, past the wire, which would make it wait.
+    pub(crate) async fn refused_login(&self, user: &str) -> Duration {
+        let started = Instant::now();
+        self.engine.login(user, "a wrong password").await.unwrap_err();
+        started.elapsed()
     }
 
     /// A new connection, and so a new session.
