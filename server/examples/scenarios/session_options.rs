@@ -85,8 +85,8 @@ pub(crate) fn translate_request(mut action: Action) -> Action {
         let options = request.options.into_iter();
         request.options = options
             .map(|(name, option)| {
-                let known = NAMES.iter().find(|(theirs, _)| *theirs == name);
-                (known.map_or(name.clone(), |(_, ours)| (*ours).to_owned()), to_setting(option))
+                let ours = NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+                (ours.map_or(name, str::to_owned), to_setting(option))
             })
             .collect();
         action.body = request.encode_to_vec().into();
