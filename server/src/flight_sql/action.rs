@@ -18,11 +18,17 @@ use super::{FlightSql, cancel, prepared, session_options};
 use crate::status::{invalid, unimplemented};
 
 /// What [`run`] can do: name, what it is for, request, answer.
-const ACTIONS: [(&str, &str, &str, &str); 9] = [
+const ACTIONS: [(&str, &str, &str, &str); 10] = [
     (
         "CreatePreparedStatement",
         "Plans a statement once, to run it with parameters.",
         "ActionCreatePreparedStatementRequest",
+        "ActionCreatePreparedStatementResult",
+    ),
+    (
+        "CreatePreparedSubstraitPlan",
+        "Reads a Substrait plan once, to run it with parameters.",
+        "ActionCreatePreparedSubstraitPlanRequest",
         "ActionCreatePreparedStatementResult",
     ),
     (
@@ -111,6 +117,16 @@ pub(crate) async fn run(
             }
             other => Err(wrong_body(&action, &other)),
         },
+        "CreatePreparedSubstraitPlan" => match decode_any(&action.body, "body")? {
+            Command::ActionCreatePreparedSubstraitPlanRequest(request) => {
+                let (own_front, own_caller) = (front.clone(), caller.clone());
+                let work = async move {
+                    prepared::create_substrait(&own_front, &own_caller, request, types).await
+                };
+                front.compute.run(work).await.map(Answer::from)
+            }
+            other => Err(wrong_body(&action, &other)),
+        },
         "ClosePreparedStatement" => match decode_any(&action.body, "body")? {
             Command::ActionClosePreparedStatementRequest(request) => {
                 prepared::close(front, caller, &request).map(|()| Answer::default())
@@ -143,9 +159,6 @@ pub(crate) async fn run(
                 "a transaction of several statements",
                 "use autocommit; every statement is atomic",
             ))
-        }
-        "CreatePreparedSubstraitPlan" => {
-            Err(unimplemented("Substrait", "send the query as SQL text"))
         }
         other => {
             let name: String = other.chars().take(80).collect();

@@ -23,6 +23,8 @@ mod ingest;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod polls;
 #[cfg(test)]
 mod prepared;
@@ -32,5 +34,7 @@ mod remote;
 mod sessions;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod substrait;
 #[cfg(test)]
 mod tls;
