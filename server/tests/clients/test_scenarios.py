@@ -1,8 +1,8 @@
 """The protocol's own integration scenarios: the Go client of Apache Arrow, unchanged, against `pareto serve`.
 
 Between the two stands `server/examples/scenarios.rs`, which replaces the scenarios' words with SQL; its story says what it
-does and what it never does. Scenarios that are not here ask for what Pareto has not: transactions and Substrait
-(`flight_sql:extension`), sessions without any options (`session_options`), tickets that never expire and nothing but two
+does and what it never does. Scenarios that are not here ask for what Pareto has not: transactions, beside plans that
+are no Substrait (`flight_sql:extension`), sessions without any options (`session_options`), tickets that never expire and nothing but two
 actions (`expiration_time:do_get`, `:list_actions`), or test the client alone with an answer that is made up
 (`middleware`, `app_metadata_flight_info_endpoint`, `location:reuse_connection`).
 
