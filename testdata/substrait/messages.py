@@ -4,7 +4,7 @@ from substrait import proto
 from substrait.algebra_pb2 import Expression, Rel
 
 FUNCTIONS = ["equal:any_any", "gt:any_any", "add:i64_i64", "sum:i64", "count:", "sum0:i64", "extract:req_date",
-             "concat:str_str", "lt:any_any", "rank:", "rfm_score", "upper:str", "multiply:dec_dec", "and:bool",
+             "concat:str_str", "lt:any_any", "rank:", "rfm_score", "segment", "gini", "in_segment", "upper:str", "multiply:dec_dec", "and:bool",
              "least:i32_i32", "std_dev:fp64", "not:bool", "approx_count_distinct:any", "any_value:any", "is_null:any"]
 
 
@@ -195,8 +195,16 @@ def queries():
     window.window_functions.add(function_reference=anchor("rank"))
     yield ("window relation", "SELECT sale_id, rank() OVER (PARTITION BY channel_id ORDER BY net_amount DESC NULLS LAST) AS place FROM sales",
            projected(Rel(window=window), 7, field(0), field(6)), ["sale_id", "place"])
-    yield ("a function of the trade", "SELECT rfm_score(5, 4, 3) AS score",
-           projected(rows((5, 4, 3)), 3, call("rfm_score", field(0), field(1), field(2))), ["score"])
+    yield ("a function of the trade", "SELECT segment(5, 4, 3) AS segment",
+           projected(rows((5, 4, 3)), 3, call("segment", field(0), field(1), field(2))), ["segment"])
+    score = Expression(window_function=Expression.WindowFunction(
+        function_reference=anchor("rfm_score"), arguments=arguments([field(3), literal(i64=2)]), partitions=[field(2)]))
+    yield ("a window function of the trade", "SELECT sale_id, rfm_score(quantity, 2) OVER (PARTITION BY channel_id) AS score FROM sales",
+           projected(sales, 6, field(0), score), ["sale_id", "score"])
+    yield ("an aggregate of the trade", "SELECT channel_id, gini(sale_id) AS gini FROM sales GROUP BY channel_id",
+           grouped(sales, [[0]], [field(2)], [measure("gini", field(0))]), ["channel_id", "gini"])
+    yield ("members of a segment", "SELECT name FROM customer WHERE in_segment(customer_id, 'returning')",
+           projected(filtered(customer, call("in_segment", field(0), literal(string="returning"))), 3, field(1)), ["name"])
     yield ("least with NULL", "SELECT CASE WHEN store_id IS NULL THEN NULL ELSE least(store_id, quantity) END AS least FROM sales",
            projected(read("sales", schema(store_id=I32, quantity=I32)), 2, call("least", field(0), field(1))), ["least"])
     yield ("concat with NULL", "SELECT email || country AS both FROM customer",
@@ -297,6 +305,8 @@ def others():
         if declared.extension_function.name == "upper:str":
             declared.extension_function.name = "uper:str"
     yield ("unknown function", "did you mean \"upper\"", unknown.SerializeToString())
+    yield ("window function as a scalar", "window_function", plan(projected(notes, 3, call("rfm_score", field(0), field(0))), ["s"]))
+    yield ("unknown segment", "nobody", plan(filtered(notes, call("in_segment", field(0), literal(string="nobody"))), ["a", "b", "c"]))
     yield ("unknown table", "\"nots\" does not exist", plan(read("nots", NOTES), ["id", "text", "amount"]))
     yield ("unknown column", "did you mean \"text\"", plan(read("notes", schema(txt=TEXT)), ["t"]))
     yield ("files", "ReadRel.local_files", plan(Rel(read=proto.ReadRel(

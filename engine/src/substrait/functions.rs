@@ -113,7 +113,7 @@ impl Reader<'_> {
             }
             (Some(Meaning::Special(build)), _) => build(self, call),
             (None, Some(function)) => Ok(function.call(call.values()?.1)),
-            (None, None) => Err(self.unknown(&declared.name)),
+            (None, None) => Err(self.elsewhere(&declared.name)),
         }
     }
 
@@ -123,6 +123,16 @@ impl Reader<'_> {
             Ok(function) => Ok(function.call(arguments)),
             Err(_) => Err(EngineError::internal(format!("there is no function {name}"))),
         }
+    }
+
+    /// The refusal of a name that is no scalar function.
+    fn elsewhere(&self, name: &str) -> EngineError {
+        let place = match (self.state.udwf(name), self.state.udaf(name)) {
+            (Ok(_), _) => "in a window_function",
+            (_, Ok(_)) => "in a measure of an AggregateRel, or in a window_function",
+            (Err(_), Err(_)) => return self.unknown(name),
+        };
+        EngineError::invalid(format!("{name} has no value for a row alone: call it {place}"))
     }
 
     /// The refusal of a name that nobody knows.

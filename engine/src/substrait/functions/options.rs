@@ -16,7 +16,7 @@ const WAYS: &[(&str, &[&str], &[&str])] = &[
     ("distribution", &["std_dev", "variance"], &["SAMPLE", "POPULATION"]),
     ("negative_start", &[], &["LEFT_OF_BEGINNING"]),
     ("null_handling", &["concat"], &["IGNORE_NULLS", "ACCEPT_NULLS"]),
-    ("on_domain_error", &["sqrt", "acos", "asin"], &["NAN"]),
+    ("on_domain_error", &["sqrt"], &["ERROR"]),
     ("overflow", &[], &["SILENT"]),
     ("rounding", &["round"], &["TIE_AWAY_FROM_ZERO"]),
     ("rounding", &[], &["TIE_TO_EVEN"]),

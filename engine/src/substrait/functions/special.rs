@@ -25,7 +25,7 @@ const COMPONENTS: &[(&str, &str, i64, Option<i64>)] = &[
     ("MONTH", "month", 1, None),
     ("DAY", "day", 1, None),
     ("DAY_OF_YEAR", "doy", 1, None),
-    ("MONDAY_DAY_OF_WEEK", "isodow", 0, None),
+    ("MONDAY_DAY_OF_WEEK", "isodow", 1, None),
     ("SUNDAY_DAY_OF_WEEK", "dow", 0, None),
     ("ISO_WEEK", "week", 1, None),
     ("HOUR", "hour", 0, None),
