@@ -221,6 +221,10 @@ def queries():
                      literal(var_char=Expression.Literal.VarChar(value="0f", length=2)), literal(null=proto.Type(i64={})),
                      literal(i16=-7), literal(boolean=True)),
            ["money", "day", "moment", "text", "nothing", "small", "yes"])
+    june = Expression.Literal.PrecisionTimestamp(precision=6, value=1_717_200_000_000_000)
+    yield ("instants", "SELECT id FROM moments WHERE seen < TIMESTAMP '2024-06-01 00:00:00'",
+           projected(filtered(read("moments", schema(id=I32, seen=("precision_timestamp_tz", {"precision": 6}))),
+                              call("lt", field(1), literal(precision_timestamp_tz=june))), 2, field(0)), ["id"])
     month = Expression.Literal.IntervalYearToMonth(years=1, months=1)
     day = Expression.Literal.IntervalDayToSecond(days=1, precision=3, subseconds=0)
     yield ("intervals", "SELECT sold_on + INTERVAL '13' MONTH AS later, sold_on + INTERVAL '1' DAY AS next FROM sales",

@@ -92,13 +92,20 @@ impl Reader<'_> {
 
     fn if_then(&mut self, conditions: &IfThen, scope: &Scope) -> Result<Expr> {
         let mut cases = Vec::with_capacity(conditions.clauses.len());
-        for clause in &conditions.clauses {
+        // DataFusion's producer writes `CASE x WHEN ..` with `x` as a first clause that has no value.
+        let (subject, clauses) = match conditions.clauses.split_first() {
+            Some((first, rest)) if first.value.is_empty() => {
+                (Some(Box::new(self.expression(&first.condition, scope)?)), rest)
+            }
+            _ => (None, conditions.clauses.as_slice()),
+        };
+        for clause in clauses {
             let condition = self.expression(&clause.condition, scope)?;
             let value = self.expression(&clause.value, scope)?;
             cases.push((Box::new(condition), Box::new(value)));
         }
         let otherwise = self.otherwise(&conditions.otherwise, scope)?;
-        case(None, cases, otherwise)
+        case(subject, cases, otherwise)
     }
 
     fn switch(&mut self, switch: &Switch, scope: &Scope) -> Result<Expr> {

@@ -6,6 +6,7 @@
 //! Example: `{ precision_timestamp: { precision: 1, value: 15 } }` is 1.5 seconds after 1970, in milliseconds.
 
 use super::messages::literals::{Fraction, IntervalDay, IntervalYear, Literal, Precision, Value};
+use super::messages::types as messages_types;
 use super::reader::{Reader, incomplete, unsupported};
 use super::types;
 use crate::error::{EngineError, Result};
@@ -108,6 +109,14 @@ fn scalar(value: &Value, variation: u32) -> Result<ScalarValue> {
                 .map_err(|_| EngineError::invalid("a decimal literal has 16 bytes"))?;
             ScalarValue::Decimal128(Some(i128::from_le_bytes(bytes)), precision, scale)
         }
+        // NULL of a type that an extension declares is NULL of any type.
+        Value::Null(messages_types::Type {
+            kind:
+                Some(
+                    messages_types::Kind::UserDefined(_)
+                    | messages_types::Kind::UserDefinedReference(_),
+                ),
+        }) => ScalarValue::Null,
         Value::Null(of) => ScalarValue::try_from(&types::data_type(of)?)?,
         Value::EmptyList(list) => {
             let item = list.item.as_deref().ok_or_else(|| incomplete("empty list", "a type"))?;
