@@ -11,6 +11,7 @@ import math
 import pathlib
 import re
 
+import adbc_driver_flightsql.dbapi as flight_sql
 import adbc_driver_manager
 import pyarrow
 import pytest
@@ -43,8 +44,6 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tables(server):
     """The tiny star, moments of every kind, and a table to write to."""
-    import adbc_driver_flightsql.dbapi as flight_sql
-
     with flight_sql.connect(server.address, autocommit=True) as connection, connection.cursor() as cursor:
         for statement in (PLANS / "tables.sql").read_text().split(";"):
             if statement.strip():
@@ -52,8 +51,9 @@ def tables(server):
         for table in ("customer", "product", "channel", "sales"):
             cursor.execute(f"COPY {table} FROM '{STAR / table}.csv'")
         cursor.execute("CREATE SEGMENT returning AS SELECT customer_id FROM sales WHERE is_return")
-        cursor.execute("INSERT INTO moments VALUES (1, TIMESTAMP '2024-01-31 11:59:59', TIMESTAMP '2024-01-31 11:59:59', -2.5), "
-                       "(2, TIMESTAMP '2024-02-29 23:30:00', TIMESTAMP '2024-07-01 00:00:00', 0.25), (3, NULL, NULL, NULL)")
+        cursor.execute("""INSERT INTO moments VALUES
+            (1, TIMESTAMP '2024-01-31 11:59:59', TIMESTAMP '2024-01-31 11:59:59', -2.5),
+            (2, TIMESTAMP '2024-02-29 23:30:00', TIMESTAMP '2024-07-01 00:00:00', 0.25), (3, NULL, NULL, NULL)""")
 
 
 
@@ -182,8 +182,9 @@ def test_a_prepared_plan_is_bound_and_run_again(connection, tables):
     same(connection, sql, ask(connection, plan))
 
 
-REFUSED = ["unknown function", "window function as a scalar", "unknown segment", "unknown table", "unknown column", "files", "expand", "definition", "newer relation",
-           "single join", "wrong option", "column out of range", "wrong names", "changed rows", "delete of other rows"]
+REFUSED = ["unknown function", "window function as a scalar", "unknown segment", "unknown table", "unknown column",
+           "files", "expand", "definition", "newer relation", "single join", "wrong option", "column out of range",
+           "wrong names", "changed rows", "delete of other rows"]
 
 
 @pytest.mark.parametrize("name", REFUSED)
