@@ -150,6 +150,11 @@ impl Session {
         })
     }
 
+    /// The same for an encoded Substrait plan. Its parameters are numbered in the order of their anchors.
+    pub fn prepare_substrait<'a>(&'a self, plan: &'a [u8]) -> BoxFuture<'a, Result<Prepared>> {
+        Box::pin(async move { Prepared::of_substrait(self.shared()?, plan).await })
+    }
+
     /// The columns of a table or view.
     pub fn table_schema<'a>(
         &'a self,
@@ -291,6 +296,9 @@ pub(crate) fn run_plan<'a>(
         match &plan {
             LogicalPlan::Dml(statement) => {
                 dml::execute(context, statement).await.map(Outcome::Affected)
+            }
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) if !create.temporary => {
+                sql::create_table_from_plan(context, create).await
             }
             LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),
             LogicalPlan::Statement(statement) => Err(unsupported(statement.name())),

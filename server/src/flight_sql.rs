@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!                 descriptor, ticket, body ──> command.rs ──┬─> statement.rs   SQL text; ticket.rs, redeem.rs
+//!                                                           ├─> substrait.rs   plans in place of text
 //!                                                           ├─> prepared.rs    prepared statements, parameters
 //!  tonic ──> FlightSql ──> claim.rs, sessions.rs (who calls)├─> metadata.rs    what exists, what the server can do
 //!                                                           ├─> poll.rs        statements that take long
@@ -34,6 +35,7 @@ pub(crate) mod sessions;
 pub(crate) mod spool;
 pub(crate) mod statement;
 pub(crate) mod stream;
+pub(crate) mod substrait;
 pub(crate) mod ticket;
 pub(crate) mod transaction;
 pub(crate) mod upload;
@@ -160,6 +162,9 @@ impl FlightSql {
             Query::Statement(command) => {
                 statement::info(self, caller, command, types, descriptor).await
             }
+            Query::Substrait(command) => {
+                substrait::info(self, caller, command, types, descriptor).await
+            }
             Query::Prepared(command) => prepared::info(self, caller, command, descriptor).await,
             Query::Metadata(command) => {
                 let schema = wire::schema_bytes(&metadata::schema(&command))?;
@@ -181,6 +186,7 @@ impl FlightSql {
     ) -> Result<SchemaResult, Status> {
         let schema = match Query::decode(descriptor)? {
             Query::Statement(command) => statement::schema(self, caller, &command, types).await?,
+            Query::Substrait(command) => substrait::schema(self, caller, command, types).await?,
             Query::Prepared(command) => prepared::schema(self, caller, &command)?,
             Query::Metadata(command) => metadata::schema(&command),
         };
@@ -209,6 +215,11 @@ impl FlightSql {
                 let info = statement::info(self, caller, command, types, descriptor).await?;
                 self.fetch_info(caller, info).await
             }
+            Fetch::Query(Query::Substrait(command)) => {
+                let descriptor = FlightDescriptor::default();
+                let info = substrait::info(self, caller, command, types, descriptor).await?;
+                self.fetch_info(caller, info).await
+            }
         }
     }
 
@@ -230,6 +241,7 @@ impl FlightSql {
         let (descriptor, upload) = Upload::open(requests).await?;
         let count = match Put::decode(&descriptor)? {
             Put::Update(command) => statement::update(self, caller, &command).await?,
+            Put::Substrait(command) => substrait::update(self, caller, command).await?,
             Put::PreparedUpdate(command) => prepared::update(self, caller, command, upload).await?,
             Put::Ingest(command) => ingest::ingest(self, caller, command, upload).await?,
             Put::Bind(command) => {

@@ -26,6 +26,7 @@ async fn what_is_listed_works_and_what_is_not_is_refused_by_name() {
         .unwrap();
     for name in [
         "CreatePreparedStatement",
+        "CreatePreparedSubstraitPlan",
         "ClosePreparedStatement",
         "BeginTransaction",
         "EndTransaction",
@@ -40,12 +41,9 @@ async fn what_is_listed_works_and_what_is_not_is_refused_by_name() {
     ] {
         assert!(listed.iter().any(|listed| listed == name), "{name}");
     }
-    for name in ["CreatePreparedSubstraitPlan", "Nonsense"] {
-        assert!(!listed.iter().any(|listed| listed == name), "{name}");
-        let status = client.do_action(Action::new(name, vec![])).await.unwrap_err();
-        assert_eq!(status.code(), Code::Unimplemented, "{name}");
-        assert!(status.message().contains("hint: "), "{}", status.message());
-    }
+    let status = client.do_action(Action::new("Nonsense", vec![])).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    assert!(status.message().contains("hint: "), "{}", status.message());
 }
 
 #[tokio::test]

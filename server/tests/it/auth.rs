@@ -20,6 +20,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::harness::{TestServer, command, fetch, query, text, ticket};
+use crate::plans::{self, carried, plan};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -237,6 +238,13 @@ async fn what_one_may_not_see_is_not_there() {
     let denied = ask(&client, &token, query("INSERT INTO orders VALUES (3)")).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
     assert!(denied.message().contains("GRANT INSERT ON public.orders TO ada"), "{denied}");
+    // A plan sees and may do what SQL sees and may do.
+    let orders = carried(plan(&plans::read("orders")));
+    assert_eq!(ask(&client, &token, orders).await.unwrap().len(), 2);
+    let hidden = carried(plan(&plans::read("hidden")));
+    assert_eq!(ask(&client, &token, hidden).await.unwrap_err().code(), Code::NotFound);
+    let write = carried(plan(&plans::insert("orders", &plans::read("orders"))));
+    assert_eq!(ask(&client, &token, write).await.unwrap_err().code(), Code::PermissionDenied);
     let files = ask(&client, &token, query("SELECT * FROM read_csv('/etc/passwd')")).await;
     assert_eq!(files.unwrap_err().code(), Code::PermissionDenied);
 }

@@ -25,6 +25,8 @@ mod metadata;
 #[cfg(test)]
 mod parallel;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod polls;
 #[cfg(test)]
 mod prepared;
@@ -36,6 +38,8 @@ mod remote;
 mod sessions;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod substrait;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
