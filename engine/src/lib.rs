@@ -5,6 +5,7 @@
 //! 1. [`Session::execute`] takes the newest catalog once; the whole statement sees that version (`context.rs`).
 //! 2. `sql.rs` cuts the text into tokens, refuses what is too big or too deep, and asks the list in
 //!    `sql/statement.rs` whose statement it is. What is nobody's goes to DataFusion's parser.
+//!    A Substrait plan has no text: `substrait.rs` reads it, and step 4 is next.
 //! 3. `sql/prepare.rs` rewrites the parts of the tree that DataFusion does not know: `VERSION AS OF`, `in_segment`,
 //!    `read_parquet(..)`, `?` parameters, names that differ in case only.
 //! 4. `relations.rs` resolves names: tables at one version, views expanded, files, `information_schema`, `system`.
@@ -50,6 +51,7 @@ mod session;
 mod settings;
 mod sql;
 mod state;
+mod substrait;
 mod system;
 mod transaction;
 
@@ -58,5 +60,5 @@ pub use error::{EngineError, ErrorKind, Position, Result};
 pub use login::{Identity, Login};
 pub use pareto_catalog::Check;
 pub use progress::{Progress, QueryProgress};
-pub use session::{Outcome, Prepared, Session};
+pub use session::{Outcome, Parts, Prepared, Session};
 pub use transaction::{Savepoint, Transaction};

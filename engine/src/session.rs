@@ -7,9 +7,11 @@
 //! Example: `session.execute("SET pareto.rewrite = off")` affects this session only.
 
 mod identity;
+mod parts;
 mod prepared;
 mod transactions;
 
+pub use parts::Parts;
 pub use prepared::Prepared;
 
 use crate::context::StatementContext;
@@ -148,6 +150,11 @@ impl Session {
         })
     }
 
+    /// The same for an encoded Substrait plan. Its parameters are numbered in the order of their anchors.
+    pub fn prepare_substrait<'a>(&'a self, plan: &'a [u8]) -> BoxFuture<'a, Result<Prepared>> {
+        Box::pin(async move { Prepared::of_substrait(self.shared()?, plan).await })
+    }
+
     /// The columns of a table or view.
     pub fn table_schema<'a>(
         &'a self,
@@ -173,6 +180,20 @@ impl Session {
     /// The value this session has set a setting to; `None` where it is as the engine has it.
     pub fn chosen(&self, key: &str) -> Option<String> {
         self.values().settings.get(key).cloned()
+    }
+
+    /// What this session has set itself, the current schema among it: what another session of the same user needs to
+    /// give the same answers. `None` while it acts as somebody else, or sees what a transaction has not committed.
+    pub(crate) fn choices(&self) -> Option<BTreeMap<String, String>> {
+        let pending = self.transaction().is_some();
+        let values = self.values();
+        if pending || values.acting_as.is_some() {
+            return None;
+        }
+        let mut choices: BTreeMap<String, String> =
+            values.settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        choices.insert("schema".to_owned(), values.schema.clone());
+        Some(choices)
     }
 
     /// Every setting with the value in effect.
@@ -310,6 +331,9 @@ pub(crate) fn run_plan<'a>(
         match &plan {
             LogicalPlan::Dml(statement) => {
                 dml::execute(context, statement).await.map(Outcome::Affected)
+            }
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) if !create.temporary => {
+                sql::create_table_from_plan(context, create).await
             }
             LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),
             LogicalPlan::Statement(statement) => Err(unsupported(statement.name())),

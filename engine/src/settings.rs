@@ -27,6 +27,8 @@ extensions_options! {
         pub max_staleness: String, default = "0".to_owned()
         /// Which Arrow types a result is sent in: plain ones that every driver reads, or the engine's own
         pub result_types: String, default = "plain".to_owned()
+        /// How many endpoints a result may be sent by
+        pub parallel_endpoints: u64, default = 1
         /// Who is connected; not for SET
         pub user: String, default = "pareto".to_owned()
     }
@@ -95,6 +97,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.result_types",
         takes: Takes::OneOf(&["plain", "engine"]),
         about: "Arrow types of results: plain, which every driver reads, or the engine's own",
+    },
+    Setting {
+        key: "pareto.parallel_endpoints",
+        takes: Takes::Number(1, 64),
+        about: "endpoints of Flight SQL that a result may be fetched from side by side",
     },
     Setting {
         key: "datafusion.execution.batch_size",

@@ -8,7 +8,7 @@
 //! statement of ours; `parse("SELECT 1")` a tree for DataFusion's planner.
 
 mod dialect;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod prepare;
 pub(crate) mod reader;
 mod redact;
@@ -20,7 +20,7 @@ pub(crate) mod walk;
 
 pub(crate) use limits::NESTING_LIMIT;
 pub(crate) use redact::redact;
-pub(crate) use statement::Own;
+pub(crate) use statement::{Own, create_table_from_plan};
 pub(crate) use text::{split, tokenize};
 pub(crate) use types::{a_sql_type, sql_type};
 

@@ -1,7 +1,8 @@
 //! The Flight SQL front: the ten calls of Arrow Flight, each decoded at the edge and handed to the file that knows it.
 //!
 //! ```text
-//!                 descriptor, ticket, body ──> command.rs ──┬─> statement.rs   SQL text, tickets
+//!                 descriptor, ticket, body ──> command.rs ──┬─> statement.rs   SQL text; ticket.rs, redeem.rs
+//!                                                           ├─> substrait.rs   plans in place of text
 //!                                                           ├─> prepared.rs    prepared statements, parameters
 //!  tonic ──> FlightSql ──> claim.rs, sessions.rs (who calls)├─> metadata.rs    what exists, what the server can do
 //!                                                           ├─> poll.rs        statements that take long
@@ -12,7 +13,7 @@
 //! The dispatch is our own because the one that comes with `arrow-flight` answers half of the protocol with
 //! "unimplemented" and cannot be extended. This is the only part of Pareto that knows gRPC, and it knows no SQL: every
 //! question about data goes to a [`pareto_engine::Session`]. It holds no state beyond sessions, prepared statements
-//! and tickets, each on a bounded shelf.
+//! and the plans of tickets, each on a bounded shelf.
 
 pub(crate) mod action;
 pub(crate) mod attempts;
@@ -28,11 +29,14 @@ pub(crate) mod like;
 pub(crate) mod metadata;
 pub(crate) mod poll;
 pub(crate) mod prepared;
+pub(crate) mod redeem;
 pub(crate) mod session_options;
 pub(crate) mod sessions;
 pub(crate) mod spool;
 pub(crate) mod statement;
 pub(crate) mod stream;
+pub(crate) mod substrait;
+pub(crate) mod ticket;
 pub(crate) mod transaction;
 pub(crate) mod upload;
 pub(crate) mod wire;
@@ -60,8 +64,8 @@ use self::command::{Fetch, Put, Query};
 use self::compute::Compute;
 use self::poll::Polled;
 use self::prepared::PreparedStatement;
+use self::redeem::Ticketed;
 use self::sessions::{Caller, Gate, Sessions};
-use self::statement::Ticketed;
 use self::transaction::Transactions;
 use self::upload::Upload;
 use self::wire::Types;
@@ -71,7 +75,7 @@ use crate::status::{internal, unimplemented};
 const MAX_PREPARED: usize = 16_384;
 const PREPARED_IDLE: Duration = Duration::from_secs(12 * 3_600);
 const MAX_TICKETS: usize = 16_384;
-const TICKET_IDLE: Duration = Duration::from_secs(600);
+const MAX_CANCELLED: usize = 65_536;
 const MAX_POLLS: usize = 1_024;
 const POLL_IDLE: Duration = Duration::from_secs(120);
 
@@ -81,6 +85,8 @@ pub(crate) struct FlightSql {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) prepared: Arc<Shelf<Arc<PreparedStatement>>>,
     pub(crate) tickets: Arc<Shelf<Arc<Ticketed>>>,
+    /// Whose tickets are worth nothing any more, for as long as they would be.
+    pub(crate) cancelled: Arc<Shelf<()>>,
     pub(crate) polls: Arc<Shelf<Arc<Polled>>>,
     pub(crate) transactions: Arc<Transactions>,
     /// Results that are being sent.
@@ -100,10 +106,12 @@ pub(crate) struct Counters {
 
 impl FlightSql {
     pub(crate) fn new(engine: Arc<Engine>, gate: Gate, compute: Compute) -> Self {
+        let life = gate.ticket_lifetime;
         Self {
             sessions: Arc::new(Sessions::new(engine, gate)),
             prepared: Arc::new(Shelf::new("prepared statement", MAX_PREPARED, PREPARED_IDLE)),
-            tickets: Arc::new(Shelf::new("ticket", MAX_TICKETS, TICKET_IDLE)),
+            tickets: Arc::new(Shelf::new("ticket", MAX_TICKETS, life)),
+            cancelled: Arc::new(Shelf::new("cancelled ticket", MAX_CANCELLED, life)),
             polls: Arc::new(Shelf::new("poll", MAX_POLLS, POLL_IDLE)),
             transactions: Arc::new(Transactions::new()),
             running: Arc::default(),
@@ -154,6 +162,9 @@ impl FlightSql {
             Query::Statement(command) => {
                 statement::info(self, caller, command, types, descriptor).await
             }
+            Query::Substrait(command) => {
+                substrait::info(self, caller, command, types, descriptor).await
+            }
             Query::Prepared(command) => prepared::info(self, caller, command, descriptor).await,
             Query::Metadata(command) => {
                 let schema = wire::schema_bytes(&metadata::schema(&command))?;
@@ -175,6 +186,7 @@ impl FlightSql {
     ) -> Result<SchemaResult, Status> {
         let schema = match Query::decode(descriptor)? {
             Query::Statement(command) => statement::schema(self, caller, &command, types).await?,
+            Query::Substrait(command) => substrait::schema(self, caller, command, types).await?,
             Query::Prepared(command) => prepared::schema(self, caller, &command)?,
             Query::Metadata(command) => metadata::schema(&command),
         };
@@ -188,7 +200,7 @@ impl FlightSql {
         ticket: &Ticket,
     ) -> Result<stream::Messages, Status> {
         match Fetch::decode(&ticket.ticket)? {
-            Fetch::Ticket(handle) => statement::fetch(self, caller, handle).await,
+            Fetch::Ticket(ticket) => redeem::fetch(self, caller, &ticket).await,
             Fetch::Query(Query::Metadata(command)) => {
                 stream::encode_batch(&metadata::batch(caller, &command, types).await?)
             }
@@ -203,6 +215,11 @@ impl FlightSql {
                 let info = statement::info(self, caller, command, types, descriptor).await?;
                 self.fetch_info(caller, info).await
             }
+            Fetch::Query(Query::Substrait(command)) => {
+                let descriptor = FlightDescriptor::default();
+                let info = substrait::info(self, caller, command, types, descriptor).await?;
+                self.fetch_info(caller, info).await
+            }
         }
     }
 
@@ -213,7 +230,7 @@ impl FlightSql {
     ) -> Result<stream::Messages, Status> {
         let ticket = info.endpoint.into_iter().next().and_then(|endpoint| endpoint.ticket);
         match ticket.map(|ticket| Fetch::decode(&ticket.ticket)).transpose()? {
-            Some(Fetch::Ticket(handle)) => statement::fetch(self, caller, handle).await,
+            Some(Fetch::Ticket(ticket)) => redeem::fetch(self, caller, &ticket).await,
             Some(Fetch::Query(_)) | None => {
                 Err(internal("fetching the result", "the statement got no ticket"))
             }
@@ -224,6 +241,7 @@ impl FlightSql {
         let (descriptor, upload) = Upload::open(requests).await?;
         let count = match Put::decode(&descriptor)? {
             Put::Update(command) => statement::update(self, caller, &command).await?,
+            Put::Substrait(command) => substrait::update(self, caller, command).await?,
             Put::PreparedUpdate(command) => prepared::update(self, caller, command, upload).await?,
             Put::Ingest(command) => ingest::ingest(self, caller, command, upload).await?,
             Put::Bind(command) => {

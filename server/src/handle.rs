@@ -60,6 +60,11 @@ impl Handle {
         self.0.as_bytes()
     }
 
+    /// Reads [`Self::as_bytes`] back from bytes that may be anything.
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(Self)
+    }
+
     /// Reads [`Self::as_bytes`] back.
     pub(crate) const fn from_uuid(id: Uuid) -> Self {
         Self(id)
@@ -114,6 +119,22 @@ impl<T: Clone> Shelf<T> {
         let handle = Handle::random();
         self.put_at(handle, thing)?;
         Ok(handle)
+    }
+
+    /// Keeps a thing under a handle that somebody holds already, in place of what has been unused the longest where there
+    /// is no room. For things that can be made again.
+    pub(crate) fn put_in_place(&self, handle: Handle, thing: T) {
+        let now = Instant::now();
+        let mut things = self.lock();
+        if things.len() >= self.capacity {
+            // A quarter at a time, so that looking for the oldest is seldom.
+            let mut times: Vec<Instant> = things.values().map(|shelved| shelved.expires).collect();
+            let quarter = times.len() / 4;
+            let (_, oldest, _) = times.select_nth_unstable(quarter);
+            let oldest = (*oldest).max(now);
+            things.retain(|_, shelved| shelved.expires > oldest);
+        }
+        things.insert(handle, Shelved { thing, expires: now + self.idle });
     }
 
     /// Keeps a thing under a handle that somebody holds already.
@@ -234,6 +255,18 @@ mod tests {
         assert_eq!(shelf.get(first).unwrap_err().code(), Code::NotFound);
         shelf.put(3).unwrap();
         assert_eq!(shelf.len(), 2);
+    }
+
+    #[test]
+    fn a_full_shelf_gives_the_oldest_away_for_what_can_be_made_again() {
+        let shelf = shelf(4);
+        let handles: Vec<Handle> = (0..6).map(|_| Handle::random()).collect();
+        for (handle, number) in handles.iter().zip(0..) {
+            shelf.put_in_place(*handle, number);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let kept: Vec<u32> = handles.iter().filter_map(|handle| shelf.get(*handle).ok()).collect();
+        assert_eq!(kept, [2, 3, 4, 5]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod flight_sql;
 mod handle;
 mod http;
 mod jwt;
+mod reflection;
 pub mod remote;
 mod report;
 pub mod security;

@@ -23,6 +23,9 @@ use crate::token::{LEAST_KEY, Signer};
 /// How long a token is good unless told otherwise.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(8 * 3_600);
 
+/// How long a ticket is good unless told otherwise.
+pub(crate) const TICKET_LIFETIME: Duration = Duration::from_secs(600);
+
 /// What an operator decides. The default is what suits loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Security {
@@ -30,10 +33,12 @@ pub struct Security {
     pub tls: Option<TlsFiles>,
     /// Serve others without TLS or without users.
     pub insecure: bool,
-    /// A file whose bytes sign tokens; else a key is made that ends with the server.
+    /// A file whose bytes sign tokens and tickets; else a key is made that ends with the server.
     pub token_key: Option<PathBuf>,
     /// How long a token is good; 8 hours when not given.
     pub token_lifetime: Option<Duration>,
+    /// How long a result's ticket is good unless it is renewed; 10 minutes when not given.
+    pub ticket_lifetime: Option<Duration>,
     /// Whose tokens are taken besides our own.
     pub issuer: Option<IssuerOptions>,
 }

@@ -29,7 +29,8 @@ use crate::flight_sql::sessions::Gate;
 use crate::flight_sql::{FlightSql, connection};
 use crate::http;
 use crate::jwt::Issuer;
-use crate::security::Security;
+use crate::reflection;
+use crate::security::{Security, TICKET_LIFETIME};
 use crate::tls::Tls;
 
 /// The largest message a client may send: a batch of an upload, or a very long statement.
@@ -224,7 +225,12 @@ async fn gate(security: &Security, address: SocketAddr) -> Result<Gate, ServeErr
         }
         None => None,
     };
-    Ok(Gate { signer: security.signer()?, issuer, open: security.is_open(address) })
+    Ok(Gate {
+        signer: security.signer()?,
+        issuer,
+        open: security.is_open(address),
+        ticket_lifetime: security.ticket_lifetime.unwrap_or(TICKET_LIFETIME),
+    })
 }
 
 fn failed(front: &'static str, source: impl std::fmt::Display) -> ServeError {
@@ -269,6 +275,7 @@ async fn run_flight(
             None => std::future::pending().await,
         }
     };
+    let reflection = reflection::service().map_err(|source| failed("reflection", source))?;
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<FlightServiceServer<FlightSql>>().await;
     // Whoever watches the health looks for another server from here on, while the running calls end.
@@ -284,6 +291,7 @@ async fn run_flight(
         .http2_keepalive_timeout(Some(KEEPALIVE / 2))
         .add_service(service)
         .add_service(health)
+        .add_service(reflection)
         .serve_with_incoming_shutdown(connection::accept(listener, tls), shutdown);
     tokio::select! {
         served = serving => served.map_err(|source| failed("Flight SQL", source)),

@@ -1,16 +1,17 @@
-//! A prepared statement: parsed and checked once, run many times with different parameters.
+//! A prepared statement: SQL or a Substrait plan, read and checked once, run many times with different parameters.
 //!
 //! Its columns and parameter types are known before it runs. Each run takes the newest catalog and plans again, so that
 //! it sees rows committed since; what is kept is the promise that the statement is valid. A run binds exactly one row.
 //!
 //! Example: `prepare("SELECT * FROM sales WHERE customer_id = ?")`, then `execute(one row with one column)`.
 
-use super::{Outcome, Session, ask, no_columns, run_plan};
+use super::{Outcome, Parts, Session, ask, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use crate::progress::QueryProgress;
 use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
+use crate::substrait::Substrait;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -18,7 +19,7 @@ use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, TryCast};
 use futures::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A statement ready to run.
@@ -26,35 +27,92 @@ use std::sync::Arc;
 pub struct Prepared {
     session: Arc<Session>,
     sql: String,
-    /// The tree, when it is DataFusion's statement; ours are parsed again.
-    statement: Option<Tree>,
+    origin: Origin,
     schema: SchemaRef,
     parameters: SchemaRef,
     update: bool,
+}
+
+/// What a statement is planned from each time it runs.
+#[derive(Debug)]
+enum Origin {
+    /// The text, for statements of ours, which are parsed again.
+    Text,
+    Tree(Tree),
+    Substrait(Substrait),
+}
+
+impl Origin {
+    /// The plan, as far as the user's rights go; nothing for statements of ours.
+    fn plan<'a>(
+        &'a self,
+        context: &'a StatementContext,
+    ) -> BoxFuture<'a, Result<Option<LogicalPlan>>> {
+        Box::pin(async move {
+            match self {
+                Self::Text => Ok(None),
+                Self::Tree(tree) => context.plan(tree.copy()?).await.map(Some),
+                Self::Substrait(plan) => context.plan_substrait(plan).await.map(Some),
+            }
+        })
+    }
 }
 
 impl Prepared {
     pub(super) fn new<'a>(session: Arc<Session>, sql: &'a str) -> BoxFuture<'a, Result<Self>> {
         Box::pin(async move {
             let context = session.context().await?;
-            let (statement, schema, parameters, update) = match sql::parse(sql)? {
+            match sql::parse(sql)? {
                 Parsed::Own(statement) => {
                     let columns = statement.columns();
                     let update = columns.is_none();
-                    (None, columns.unwrap_or_else(no_columns), no_columns(), update)
+                    Ok(Self {
+                        session,
+                        sql: sql.to_owned(),
+                        origin: Origin::Text,
+                        schema: columns.unwrap_or_else(no_columns),
+                        parameters: no_columns(),
+                        update,
+                    })
                 }
                 Parsed::Sql(statement) => {
-                    let plan = context.plan(statement.copy()?).await?;
-                    let update = matches!(
-                        plan,
-                        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)
-                    );
-                    let parameters = parameters_of(&plan)?;
-                    let schema = if update { no_columns() } else { output_of(&context, &plan) };
-                    (Some(statement), schema, parameters, update)
+                    let origin = Origin::Tree(statement);
+                    Self::planned(session, &context, sql.to_owned(), origin).await
                 }
+            }
+        })
+    }
+
+    pub(super) fn of_substrait<'a>(
+        session: Arc<Session>,
+        plan: &'a [u8],
+    ) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let plan = Substrait::new(plan)?;
+            let context = session.context().await?;
+            let text = plan.text();
+            Self::planned(session, &context, text, Origin::Substrait(plan)).await
+        })
+    }
+
+    /// What its plan says about a statement.
+    fn planned<'a>(
+        session: Arc<Session>,
+        context: &'a StatementContext,
+        sql: String,
+        origin: Origin,
+    ) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let Some(plan) = origin.plan(context).await? else {
+                return Err(EngineError::internal("a statement of ours has no plan"));
             };
-            Ok(Self { session, sql: sql.to_owned(), statement, schema, parameters, update })
+            let update = matches!(
+                plan,
+                LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)
+            );
+            let parameters = parameters_of(&plan)?;
+            let schema = if update { no_columns() } else { output_of(context, &plan) };
+            Ok(Self { session, sql, origin, schema, parameters, update })
         })
     }
 
@@ -78,7 +136,30 @@ impl Prepared {
         &self.session
     }
 
-    /// The text it was prepared from.
+    /// What a session of the same user has to set so that this text gives the same rows there. `None` for what changes
+    /// something (`OPTIMIZE` does, and has rows), has parameters, belongs to a transaction, or runs with somebody else's
+    /// rights.
+    pub fn choices(&self) -> Option<BTreeMap<String, String>> {
+        let reads = matches!(self.origin, Origin::Tree(_))
+            && !self.update
+            && self.parameters.fields().is_empty();
+        if reads { self.session.choices() } else { None }
+    }
+
+    /// The same query cut into at most so many parts that run independently of each other; `None` where it cannot be
+    /// cut, or only by running it more than once.
+    pub fn parts(&self, most: usize) -> BoxFuture<'_, Result<Option<Parts>>> {
+        Box::pin(async move {
+            match &self.origin {
+                Origin::Tree(statement) if self.choices().is_some() && most > 1 => {
+                    Parts::cut(Arc::clone(&self.session), &self.sql, statement, most).await
+                }
+                Origin::Tree(_) | Origin::Text | Origin::Substrait(_) => Ok(None),
+            }
+        })
+    }
+
+    /// The text it was prepared from; for a Substrait plan, words that say so.
     pub fn sql(&self) -> &str {
         &self.sql
     }
@@ -120,16 +201,17 @@ impl Prepared {
                     "the statement has {wanted} parameters, {given} were bound"
                 )));
             }
-            let Some(statement) = &self.statement else {
+            if let Origin::Tree(statement) = &self.origin
+                && wanted == 0
+            {
+                return ask(&context, statement.copy()?, &self.sql).await;
+            }
+            let Some(mut plan) = self.origin.plan(&context).await? else {
                 return match sql::parse(&self.sql)? {
                     Parsed::Own(statement) => context.run(statement.as_ref()).await,
                     Parsed::Sql(_) => Err(EngineError::internal("a statement changed its nature")),
                 };
             };
-            if wanted == 0 {
-                return ask(&context, statement.copy()?, &self.sql).await;
-            }
-            let mut plan = context.plan(statement.copy()?).await?;
             if let Some(row) = parameters.filter(|row| row.num_columns() > 0) {
                 plan = bind(plan, &row, &self.parameters)?;
             }

@@ -19,7 +19,7 @@ pub(crate) const BYTES_LIMIT: usize = 16 << 20;
 /// The deepest nesting of brackets and subqueries.
 pub(crate) const NESTING_LIMIT: usize = 64;
 /// The most AND and OR in one statement.
-const TERMS_LIMIT: usize = 2_000;
+pub(crate) const TERMS_LIMIT: usize = 2_000;
 /// The most operators other than AND and OR in one chain, as in `a + b + c`.
 const CHAIN_LIMIT: usize = 500;
 /// The most joins, and the most set operators, in one statement.
@@ -31,13 +31,17 @@ const STACK_BYTES_PER_TOKEN: usize = 512;
 
 /// Refuses text that is too long.
 pub(crate) fn check_bytes(sql: &str) -> Result<()> {
-    if sql.len() <= BYTES_LIMIT {
+    check_bytes_of("the statement", sql.len())
+}
+
+/// Refuses what is too long, whatever it is written in.
+pub(crate) fn check_bytes_of(what: &str, bytes: usize) -> Result<()> {
+    if bytes <= BYTES_LIMIT {
         return Ok(());
     }
     let megabytes = BYTES_LIMIT >> 20;
     Err(EngineError::invalid(format!(
-        "the statement is {} bytes long: at most {megabytes} MB are allowed",
-        sql.len()
+        "{what} is {bytes} bytes long: at most {megabytes} MB are allowed"
     ))
     .with_hint("load large data with COPY .. FROM, or bind it as parameters"))
 }
@@ -101,7 +105,14 @@ pub(crate) fn with_stack<T: Send>(
     if tokens <= INLINE_TOKENS {
         return work();
     }
-    let stack = (tokens * STACK_BYTES_PER_TOKEN).max(8 << 20);
+    on_stack((tokens * STACK_BYTES_PER_TOKEN).max(8 << 20), work)
+}
+
+/// Runs `work` on a thread with a stack of so many bytes.
+pub(crate) fn on_stack<T: Send>(
+    stack: usize,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("pareto-parse".to_owned()).stack_size(stack);
         let handle = thread.spawn_scoped(scope, work).map_err(|error| {

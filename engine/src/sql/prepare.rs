@@ -76,7 +76,10 @@ pub(crate) fn plan<'a>(
 }
 
 /// A state whose `in_segment` knows the members of these segments.
-fn knowing(segments: BTreeMap<String, String>, state: &State) -> BoxFuture<'_, Result<State>> {
+pub(crate) fn knowing(
+    segments: BTreeMap<String, String>,
+    state: &State,
+) -> BoxFuture<'_, Result<State>> {
     Box::pin(async move {
         let mut members = BTreeMap::new();
         for (segment, sql) in segments {
@@ -206,16 +209,21 @@ impl Rewrite<'_> {
             )
             .with_hint("in_segment(customer_id, 'champions')"));
         };
-        let segment = self.relations.segment(&name, self.behalf)?;
-        let columns = &self.relations.catalog_of(self.behalf).table(&segment.table)?.columns;
-        let Some(column) = columns.first() else {
-            return Err(EngineError::internal("a segment without a column"));
-        };
-        let column = crate::context::quote(&column.name);
-        let sql = format!("SELECT {column} FROM {}", full(&segment.table));
+        let sql = members(self.relations, &name, self.behalf)?;
         self.found.segments.insert(name, sql);
         Ok(())
     }
+}
+
+/// The query of a segment's members.
+pub(crate) fn members(relations: &Relations, name: &str, behalf: Behalf) -> Result<String> {
+    let segment = relations.segment(name, behalf)?;
+    let columns = &relations.catalog_of(behalf).table(&segment.table)?.columns;
+    let Some(column) = columns.first() else {
+        return Err(EngineError::internal("a segment without a column"));
+    };
+    let column = crate::context::quote(&column.name);
+    Ok(format!("SELECT {column} FROM {}", full(&segment.table)))
 }
 
 /// The name in `in_segment(x, 'name')`.

@@ -34,6 +34,8 @@ mod use_schema;
 mod vacuum_table;
 mod validate_constraint;
 
+pub(crate) use create_table::create_table_from_plan;
+
 use super::Parsed;
 use super::reader::Reader;
 use crate::context::StatementContext;

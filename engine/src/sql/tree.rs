@@ -7,6 +7,7 @@
 //! Example: `Tree::of_query(query)`; `tree.statement()?`; `tree.into_statement()?`.
 
 use crate::error::{EngineError, Result};
+use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as SqlStatement;
 use sqlparser::ast::{ObjectName, ObjectNamePart, Query, Statement};
 use std::any::Any;
@@ -89,6 +90,12 @@ impl From<&ObjectName> for Written {
             ObjectNamePart::Function(function) => super::reader::normalize(&function.name),
         };
         Self(name.0.iter().map(part).collect())
+    }
+}
+
+impl From<&TableReference> for Written {
+    fn from(name: &TableReference) -> Self {
+        Self(name.to_vec())
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) fn security(arguments: &SecurityArguments, file: &ConfigFile) -> Resu
         token_key: arguments.token_key.clone().or_else(|| file.token_key.clone()),
         token_lifetime: minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60))),
         issuer: issuer(arguments, file)?,
+        ..Security::default()
     })
 }
 

@@ -18,11 +18,17 @@ use super::{FlightSql, cancel, prepared, session_options, transaction};
 use crate::status::{invalid, unimplemented};
 
 /// What [`run`] can do: name, what it is for, request, answer.
-const ACTIONS: [(&str, &str, &str, &str); 13] = [
+const ACTIONS: [(&str, &str, &str, &str); 14] = [
     (
         "CreatePreparedStatement",
         "Plans a statement once, to run it with parameters.",
         "ActionCreatePreparedStatementRequest",
+        "ActionCreatePreparedStatementResult",
+    ),
+    (
+        "CreatePreparedSubstraitPlan",
+        "Reads a Substrait plan once, to run it with parameters.",
+        "ActionCreatePreparedSubstraitPlanRequest",
         "ActionCreatePreparedStatementResult",
     ),
     (
@@ -135,6 +141,16 @@ pub(crate) async fn run(
             }
             other => Err(wrong_body(&action, &other)),
         },
+        "CreatePreparedSubstraitPlan" => match decode_any(&action.body, "body")? {
+            Command::ActionCreatePreparedSubstraitPlanRequest(request) => {
+                let (own_front, own_caller) = (front.clone(), caller.clone());
+                let work = async move {
+                    prepared::create_substrait(&own_front, &own_caller, request, types).await
+                };
+                front.compute.run(work).await.map(Answer::from)
+            }
+            other => Err(wrong_body(&action, &other)),
+        },
         "ClosePreparedStatement" => match decode_any(&action.body, "body")? {
             Command::ActionClosePreparedStatementRequest(request) => {
                 prepared::close(front, caller, &request).map(|()| Answer::default())
@@ -167,9 +183,6 @@ pub(crate) async fn run(
         "GetSessionOptions" => Ok(session_options::get(caller).into()),
         "CloseSession" => Ok(session_options::close(front, caller)),
         "pareto.Ping" => Ok(Answer::default()),
-        "CreatePreparedSubstraitPlan" => {
-            Err(unimplemented("Substrait", "send the query as SQL text"))
-        }
         other => {
             let name: String = other.chars().take(80).collect();
             Err(unimplemented(&format!("the action {name:?}"), "ListActions names those that are"))

@@ -1,9 +1,9 @@
 //! Cancelling queries and keeping tickets alive.
 //!
 //! ```text
-//! CancelFlightInfo(info)        every ticket of the info is forgotten and its running streams end with CANCELLED
+//! CancelFlightInfo(info)        every ticket of the info is void and its running streams end with CANCELLED
 //! CancelQuery(info)             the same, in the older form; both stop a query that is still being polled for
-//! RenewFlightEndpoint(endpoint) the ticket lives its full time again, counted from now
+//! RenewFlightEndpoint(endpoint) a ticket for the same rows with its full time, counted from now
 //! ```
 //!
 //! What is over already is answered with `NOT_CANCELLABLE`, which is no error: a client cancels to be sure. Dropping a
@@ -20,8 +20,8 @@ use tonic::Status;
 
 use super::command::Fetch;
 use super::sessions::Caller;
-use super::{FlightSql, poll, statement};
-use crate::handle::Handle;
+use super::ticket::Sealed;
+use super::{FlightSql, poll, redeem};
 use crate::status::invalid;
 
 /// CancelFlightInfo.
@@ -48,18 +48,19 @@ pub(crate) fn query(
     Ok(ActionCancelQueryResult { result: status.into() }.as_any().encode_to_vec().into())
 }
 
-/// RenewFlightEndpoint: the endpoint with its new time.
+/// RenewFlightEndpoint: the endpoint with a new ticket and its time. The old ticket is good for as long as it says.
 pub(crate) fn renew(
     front: &FlightSql,
     caller: &Caller,
     request: RenewFlightEndpointRequest,
 ) -> Result<Bytes, Status> {
     let mut endpoint = request.endpoint.ok_or_else(|| invalid("there is no endpoint to renew"))?;
-    let handle = ticket(&endpoint)?.ok_or_else(|| {
+    let sealed = ticket(&endpoint)?.ok_or_else(|| {
         invalid("this endpoint never expires\n  hint: only the tickets of statements do")
     })?;
-    statement::owned(front, caller, handle)?;
-    statement::expire_later(front, &mut endpoint);
+    let renewed = redeem::renew(front, caller, &sealed)?;
+    endpoint.ticket = renewed.ticket;
+    endpoint.expiration_time = renewed.expiration_time;
     Ok(endpoint.encode_to_vec().into())
 }
 
@@ -71,21 +72,19 @@ fn cancel(front: &FlightSql, caller: &Caller, info: &FlightInfo) -> Result<Cance
         status = CancelStatus::Cancelled;
     }
     for endpoint in &info.endpoint {
-        let Some(handle) = ticket(endpoint)? else { continue };
-        if let Ok(ticketed) = statement::owned(front, caller, handle) {
-            ticketed.cancel.cancel();
-            front.tickets.take(handle).ok();
+        let Some(sealed) = ticket(endpoint)? else { continue };
+        if redeem::cancel(front, caller, &sealed) {
             status = CancelStatus::Cancelled;
         }
     }
     Ok(status)
 }
 
-/// The handle in an endpoint; metadata commands have none.
-fn ticket(endpoint: &FlightEndpoint) -> Result<Option<Handle>, Status> {
+/// The ticket of a statement in an endpoint; metadata commands have none.
+fn ticket(endpoint: &FlightEndpoint) -> Result<Option<Sealed>, Status> {
     let ticket = endpoint.ticket.as_ref().ok_or_else(|| invalid("the endpoint has no ticket"))?;
     match Fetch::decode(&ticket.ticket)? {
-        Fetch::Ticket(handle) => Ok(Some(handle)),
+        Fetch::Ticket(sealed) => Ok(Some(sealed)),
         Fetch::Query(_) => Ok(None),
     }
 }

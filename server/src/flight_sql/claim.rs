@@ -3,6 +3,7 @@
 //! ```text
 //! authorization: Basic YW5hOnBhc3M=        a name and a password
 //! authorization: Bearer p1.AbCd..          a token of ours, or of a trusted issuer
+//! auth-token-bin: <p1.AbCd..>              the same, from clients whose handshake carries `BasicAuth`
 //! cookie: arrow_flight_session_id=4f1c..   which session, not who
 //! ```
 //!
@@ -70,7 +71,7 @@ impl Claim {
 }
 
 fn proof(headers: &MetadataMap) -> Result<Proof, Status> {
-    let Some(value) = headers.get("authorization") else { return Ok(Proof::Nothing) };
+    let Some(value) = headers.get("authorization") else { return token_alone(headers) };
     let value = value.to_str().map_err(|_| malformed())?;
     let (scheme, rest) = value.split_once(' ').ok_or_else(malformed)?;
     if scheme.eq_ignore_ascii_case("bearer") {
@@ -83,6 +84,17 @@ fn proof(headers: &MetadataMap) -> Result<Proof, Status> {
     let text = String::from_utf8(decoded).map_err(|_| malformed())?;
     let (user, password) = text.split_once(':').ok_or_else(malformed)?;
     Ok(Proof::Password(Credentials { user: user.to_owned(), password: password.to_owned() }))
+}
+
+/// The token that the older kind of client sends back as it got it, an empty one before it has any.
+fn token_alone(headers: &MetadataMap) -> Result<Proof, Status> {
+    let Some(value) = headers.get_bin("auth-token-bin") else { return Ok(Proof::Nothing) };
+    let token = value.to_bytes().map_err(|_| malformed())?;
+    match std::str::from_utf8(&token) {
+        Ok("") => Ok(Proof::Nothing),
+        Ok(token) => Ok(Proof::Bearer(token.to_owned())),
+        Err(_) => Err(malformed()),
+    }
 }
 
 /// What cannot be read proves nothing and is no attempt to log in either.
@@ -106,6 +118,7 @@ fn cookie(headers: &MetadataMap) -> Option<Handle> {
 #[cfg(test)]
 mod tests {
     use tonic::Code;
+    use tonic::metadata::MetadataValue;
 
     use super::*;
 
@@ -133,6 +146,18 @@ mod tests {
         assert_eq!(proof(&MetadataMap::new()).unwrap(), Proof::Nothing);
         let shown = format!("{:?}", ada("secret"));
         assert!(shown.contains("ana") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn a_token_may_come_alone() {
+        let check = |token: &[u8]| {
+            let mut headers = MetadataMap::new();
+            headers.insert_bin("auth-token-bin", MetadataValue::from_bytes(token));
+            proof(&headers)
+        };
+        assert_eq!(check(b"p1.AbCd").unwrap(), Proof::Bearer("p1.AbCd".to_owned()));
+        assert_eq!(check(b"").unwrap(), Proof::Nothing);
+        assert_eq!(check(b"\xff").unwrap_err().code(), Code::InvalidArgument);
     }
 
     #[test]

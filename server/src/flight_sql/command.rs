@@ -19,19 +19,20 @@ use arrow_flight::sql::{
     CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo,
     CommandGetTableTypes, CommandGetTables, CommandGetXdbcTypeInfo, CommandPreparedStatementQuery,
     CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery,
-    CommandStatementUpdate,
+    CommandStatementSubstraitPlan, CommandStatementUpdate,
 };
 use bytes::Bytes;
 use prost::Message;
 use tonic::Status;
 
-use crate::handle::Handle;
-use crate::status::{invalid, unimplemented};
+use super::ticket::Sealed;
+use crate::status::invalid;
 
 /// A question with rows for an answer: its schema can be asked for, and it can be fetched.
 #[derive(Clone, Debug)]
 pub(crate) enum Query {
     Statement(CommandStatementQuery),
+    Substrait(CommandStatementSubstraitPlan),
     Prepared(CommandPreparedStatementQuery),
     Metadata(Metadata),
 }
@@ -54,7 +55,7 @@ pub(crate) enum Metadata {
 /// What a ticket stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Fetch {
-    Ticket(Handle),
+    Ticket(Sealed),
     Query(Query),
 }
 
@@ -62,6 +63,7 @@ pub(crate) enum Fetch {
 #[derive(Clone, Debug)]
 pub(crate) enum Put {
     Update(CommandStatementUpdate),
+    Substrait(CommandStatementSubstraitPlan),
     Bind(CommandPreparedStatementQuery),
     PreparedUpdate(CommandPreparedStatementUpdate),
     Ingest(CommandStatementIngest),
@@ -78,6 +80,7 @@ impl Query {
     fn from_command(command: Command) -> Option<Self> {
         Some(match command {
             Command::CommandStatementQuery(c) => Self::Statement(c),
+            Command::CommandStatementSubstraitPlan(c) => Self::Substrait(c),
             Command::CommandPreparedStatementQuery(c) => Self::Prepared(c),
             Command::CommandGetCatalogs(c) => Self::Metadata(Metadata::Catalogs(c)),
             Command::CommandGetDbSchemas(c) => Self::Metadata(Metadata::DbSchemas(c)),
@@ -99,12 +102,14 @@ impl Fetch {
     pub(crate) fn decode(ticket: &[u8]) -> Result<Self, Status> {
         match decode_any(ticket, "ticket")? {
             Command::TicketStatementQuery(ticket) => {
-                Handle::decode("ticket", &ticket.statement_handle).map(Self::Ticket)
+                Sealed::decode(ticket.statement_handle).map(Self::Ticket)
             }
             // A statement runs from the ticket of its flight info, or it would be planned and announced nowhere.
-            Command::CommandStatementQuery(_) => Err(invalid(
-                "a statement is not a ticket\n  hint: call GetFlightInfo first and fetch its ticket",
-            )),
+            Command::CommandStatementQuery(_) | Command::CommandStatementSubstraitPlan(_) => {
+                Err(invalid(
+                    "a statement is not a ticket\n  hint: call GetFlightInfo first and fetch its ticket",
+                ))
+            }
             command => {
                 let name = command.type_url().to_owned();
                 Query::from_command(command)
@@ -120,6 +125,7 @@ impl Put {
     pub(crate) fn decode(descriptor: &FlightDescriptor) -> Result<Self, Status> {
         match decode_any(command_bytes(descriptor)?, "command")? {
             Command::CommandStatementUpdate(c) => Ok(Self::Update(c)),
+            Command::CommandStatementSubstraitPlan(c) => Ok(Self::Substrait(c)),
             Command::CommandPreparedStatementQuery(c) => Ok(Self::Bind(c)),
             Command::CommandPreparedStatementUpdate(c) => Ok(Self::PreparedUpdate(c)),
             Command::CommandStatementIngest(c) => Ok(Self::Ingest(c)),
@@ -161,12 +167,7 @@ fn command_bytes(descriptor: &FlightDescriptor) -> Result<&[u8], Status> {
 /// The protocol's name of a command, told to someone who used it in the wrong call.
 fn refuse(type_url: &str, verb: &str) -> Status {
     let name = type_url.rsplit('.').next().unwrap_or(type_url);
-    match name {
-        "CommandStatementSubstraitPlan" | "ActionCreatePreparedSubstraitPlanRequest" => {
-            unimplemented("Substrait", "send the query as SQL text")
-        }
-        _ => invalid(format!("a {} cannot {verb}", clip(name))),
-    }
+    invalid(format!("a {} cannot {verb}", clip(name)))
 }
 
 fn clip(text: &str) -> String {
@@ -190,6 +191,9 @@ mod tests {
         assert!(matches!(Query::decode(&descriptor(&query)).unwrap(), Query::Statement(_)));
         let update = CommandStatementUpdate { query: "SELECT 1".into(), transaction_id: None };
         assert!(matches!(Put::decode(&descriptor(&update)).unwrap(), Put::Update(_)));
+        let plan = CommandStatementSubstraitPlan::default();
+        assert!(matches!(Query::decode(&descriptor(&plan)).unwrap(), Query::Substrait(_)));
+        assert!(matches!(Put::decode(&descriptor(&plan)).unwrap(), Put::Substrait(_)));
         assert_eq!(Query::decode(&descriptor(&update)).unwrap_err().code(), Code::InvalidArgument);
         assert_eq!(Put::decode(&descriptor(&query)).unwrap_err().code(), Code::InvalidArgument);
         assert_eq!(

@@ -29,7 +29,7 @@ use super::command::Query;
 use super::compute::panicked;
 use super::sessions::Caller;
 use super::wire::Types;
-use super::{FlightSql, statement};
+use super::{FlightSql, redeem, ticket};
 use crate::handle::Handle;
 
 /// A statement that ends this soon never needs a second call.
@@ -113,7 +113,7 @@ async fn run(
     progress: &Arc<QueryProgress>,
 ) -> Result<FlightInfo, Status> {
     let info = front.info(caller, types, descriptor).await?;
-    statement::start(front, caller, &info, progress).await?;
+    redeem::start(front, caller, &info, progress).await?;
     Ok(info)
 }
 
@@ -170,7 +170,7 @@ fn pending(front: &FlightSql, polled: &Polled, handle: Handle) -> PollInfo {
     let mut poll = PollInfo::new().with_info(info).with_descriptor(descriptor);
     poll.progress = polled.progress.fraction();
     let mut expiring = FlightEndpoint::new();
-    statement::expire_after(front.polls.idle(), &mut expiring);
+    ticket::expire_after(front.polls.idle(), &mut expiring);
     poll.expiration_time = expiring.expiration_time;
     poll
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! CreatePreparedStatement("SELECT .. WHERE id = ?")  ──> handle, schema of the rows, schema of the parameters
+//! CreatePreparedSubstraitPlan(plan)                  ──> the same
 //! DoPut(CommandPreparedStatementQuery, rows)         ──> binds them
 //! GetFlightInfo(CommandPreparedStatementQuery)       ──> a ticket for the statement with what is bound now
 //! DoPut(CommandPreparedStatementUpdate, rows)        ──> runs it once per row, answers the count
@@ -18,8 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use arrow_flight::sql::{
-    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, Any,
-    CommandPreparedStatementQuery, CommandPreparedStatementUpdate, DoPutPreparedStatementResult,
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+    ActionCreatePreparedSubstraitPlanRequest, Any, CommandPreparedStatementQuery,
+    CommandPreparedStatementUpdate, DoPutPreparedStatementResult,
 };
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
@@ -31,7 +33,7 @@ use super::sessions::Caller;
 use super::statement::Asked;
 use super::upload::{self, Upload};
 use super::wire::Types;
-use super::{FlightSql, bulk_insert, statement, transaction, wire};
+use super::{FlightSql, bulk_insert, statement, substrait, transaction, wire};
 use crate::handle::Handle;
 use crate::status::from_engine;
 
@@ -89,6 +91,28 @@ pub(crate) async fn create(
     let caller = &transaction::within(front, caller, request.transaction_id.as_ref())?;
     let prepared =
         caller.session.prepare(&request.query).await.map_err(|error| from_engine(&error))?;
+    keep(front, caller, prepared, types)
+}
+
+/// CreatePreparedSubstraitPlan: the same, and run by the same calls.
+pub(crate) async fn create_substrait(
+    front: &FlightSql,
+    caller: &Caller,
+    request: ActionCreatePreparedSubstraitPlanRequest,
+    types: Types,
+) -> Result<Bytes, Status> {
+    let transaction = request.transaction_id.as_ref();
+    let prepared = substrait::prepare(front, caller, request.plan, transaction).await?;
+    keep(front, caller, prepared, types)
+}
+
+/// Keeps a prepared statement and tells the client what it is.
+fn keep(
+    front: &FlightSql,
+    caller: &Caller,
+    prepared: Prepared,
+    types: Types,
+) -> Result<Bytes, Status> {
     let dataset_schema = wire::schema_bytes(&statement::announced_schema(&prepared, types))?;
     let parameter_schema = wire::schema_bytes(&parameter_schema(&prepared, types))?;
     let is_update = Some(statement::is_update(&prepared));

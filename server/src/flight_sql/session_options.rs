@@ -3,6 +3,7 @@
 //! ```text
 //! SetSessionOptions { schema: "crm", "pareto.rewrite": "off" }   as USE crm and SET pareto.rewrite = off
 //! SetSessionOptions { lol: 1 }                                   errors: { lol: INVALID_NAME }
+//! SetSessionOptions { "pareto.rewrite": nothing }                as RESET pareto.rewrite
 //! GetSessionOptions                                              catalog, schema and every setting
 //! CloseSession                                                   CLOSED; its token is worth nothing from then on
 //! ```
@@ -170,7 +171,10 @@ async fn set_one(caller: &Caller, name: &str, value: Option<&Value>) -> Result<(
         // There is one catalog; unsetting the schema goes back to the default one.
         None if name == "catalog" => CATALOG.to_owned(),
         None if name == "schema" => "public".to_owned(),
-        None => return Err(SetErrorKind::InvalidValue),
+        None => {
+            let reset = caller.session.execute(&format!("RESET {name}")).await;
+            return reset.map(|_| ()).map_err(|_| SetErrorKind::Error);
+        }
     };
     match name {
         "catalog" if value == CATALOG => return Ok(()),

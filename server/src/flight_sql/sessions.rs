@@ -14,12 +14,12 @@
 //! that is not known is refused (`UNAUTHENTICATED`), never quietly replaced. Being let in here says nothing about
 //! rights: each statement asks for those, and for whether the user still exists, anew.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use pareto_engine::{Engine, ErrorKind, Identity, Session, Transaction};
+use pareto_engine::{Engine, EngineError, ErrorKind, Identity, Session, Transaction};
 use tonic::Status;
 
 use super::attempts::Attempts;
@@ -124,6 +124,8 @@ pub(crate) struct Gate {
     pub(crate) issuer: Option<Issuer>,
     /// Whether callers who say nothing are let in while there are no users.
     pub(crate) open: bool,
+    /// How long a ticket is good.
+    pub(crate) ticket_lifetime: Duration,
 }
 
 /// All sessions that outlive a connection.
@@ -222,6 +224,22 @@ impl Sessions {
             }
             Recognized::Connection => {}
         }
+    }
+
+    /// The key that signs tokens and tickets.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.gate.signer
+    }
+
+    /// Another session of the same caller with these settings, for a query that is run again.
+    pub(crate) fn like(
+        &self,
+        caller: &Caller,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<Arc<Session>, EngineError> {
+        let session = self.engine.session_of(caller.session.identity().clone());
+        settings.iter().try_for_each(|(key, value)| session.set(key, value))?;
+        Ok(session)
     }
 
     pub(crate) fn len(&self) -> usize {

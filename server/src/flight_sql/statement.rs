@@ -1,4 +1,5 @@
-//! Statements: SQL text in, a ticket or a count out. Whatever call it came by, a statement runs once.
+//! Statements: SQL text in, a ticket or a count out. Whatever call it came by, a statement runs once. What a ticket is
+//! good for, `redeem.rs` knows.
 //!
 //! ```text
 //! GetFlightInfo(SELECT ..)    plans it, keeps the plan on the shelf of tickets       DoGet(ticket) runs it
@@ -10,52 +11,34 @@
 //! An update that comes by the query path (`cursor.execute("INSERT ..")` of the Python driver does) runs before
 //! GetFlightInfo answers: the driver fetches in the background and throws errors of that fetch away, so anything later
 //! would lose statements silently. A SELECT may be fetched again while its ticket lives; an update is never repeated.
+//!
+//! `SET pareto.parallel_endpoints = 8` announces a query whose plan can be cut ([`pareto_engine::Parts`]) by up to eight
+//! endpoints: fetched side by side, one after another or some of them twice, they give the rows of the query at the moment
+//! it was announced. One endpoint is the default, for there are clients that read the first and no other.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow_flight::sql::{
-    CommandStatementQuery, CommandStatementUpdate, ProstMessageExt, TicketStatementQuery,
-};
-use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
-use futures::{StreamExt, TryStreamExt, stream};
-use pareto_engine::{Outcome, Prepared, QueryProgress};
-use prost::Message;
+use arrow_flight::sql::{CommandStatementQuery, CommandStatementUpdate};
+use arrow_flight::{FlightDescriptor, FlightInfo};
+use futures::TryStreamExt;
+use pareto_engine::{Outcome, Prepared};
 use tonic::Status;
 
-use super::command::Fetch;
 use super::metadata::columns;
 use super::sessions::Caller;
-use super::stream::{Cancel, Messages, Rows};
+use super::ticket::Stub;
 use super::wire::Types;
-use super::{FlightSql, prepared, stream as outgoing, transaction, upload, wire};
+use super::{FlightSql, prepared, redeem, transaction, upload, wire};
 use crate::handle::Handle;
-use crate::status::{from_datafusion, from_engine, internal, invalid};
-
-/// What a ticket points to.
-pub(crate) struct Ticketed {
-    pub(crate) user: Arc<str>,
-    pub(crate) cancel: Cancel,
-    schema: SchemaRef,
-    source: Source,
-    /// A run that a poll began; the first fetch goes on with it.
-    started: Mutex<Option<Rows>>,
-}
+use crate::status::{from_datafusion, from_engine, invalid};
 
 /// A statement about to be announced: its plan, the rows it is run with, and the types its result is sent in.
 pub(crate) struct Asked {
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) parameters: Vec<RecordBatch>,
     pub(crate) types: Types,
-}
-
-enum Source {
-    /// A plan and the rows it is run with, one run per row; no rows means no parameters.
-    Query(Arc<Prepared>, Vec<RecordBatch>),
-    /// An update that ran when the ticket was made.
-    Done,
 }
 
 /// GetFlightInfo of SQL text.
@@ -105,105 +88,35 @@ pub(crate) async fn announce(
     asked: Asked,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
-    let Asked { prepared, parameters, types } = asked;
-    check_parameters(&prepared, &parameters)?;
-    let schema = announced_schema(&prepared, types);
-    let (source, total_records) = if is_update(&prepared) {
-        let count = prepared::run_update(caller, &prepared, &parameters).await?;
-        (Source::Done, count.unwrap_or(-1))
+    check_parameters(&asked.prepared, &asked.parameters)?;
+    let schema = announced_schema(&asked.prepared, asked.types);
+    let mut info = FlightInfo::new().with_descriptor(descriptor).with_total_bytes(-1);
+    info.schema = wire::schema_bytes(&schema)?;
+    let handle = Handle::random();
+    let (stub, parts) = if is_update(&asked.prepared) {
+        let count = prepared::run_update(caller, &asked.prepared, &asked.parameters).await?;
+        info.total_records = count.unwrap_or(-1);
+        (Stub::new(handle, &caller.user, true, None), 1)
     } else {
-        (Source::Query(prepared, parameters), -1)
+        info.total_records = -1;
+        let most = parallel_endpoints(caller);
+        let (ticketed, again) = redeem::shelve(front, caller, asked, schema, most).await?;
+        let parts = ticketed.parts();
+        front.tickets.put_in_place(handle, Arc::new(ticketed));
+        // Clients that know nothing of endpoints read the first; those that do are told that the order counts.
+        info.ordered = most > 1;
+        (Stub::new(handle, &caller.user, false, again), parts)
     };
-    let bytes = wire::schema_bytes(&schema)?;
-    let (user, cancel, started) = (Arc::clone(&caller.user), Cancel::new(), Mutex::default());
-    let ticketed = Ticketed { user, cancel, schema, source, started };
-    let handle = front.tickets.put(Arc::new(ticketed))?;
-    let ticket =
-        TicketStatementQuery { statement_handle: handle.encode() }.as_any().encode_to_vec();
-    let mut endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
-    expire_later(front, &mut endpoint);
-    let mut info = FlightInfo::new()
-        .with_descriptor(descriptor)
-        .with_endpoint(endpoint)
-        .with_total_records(total_records)
-        .with_total_bytes(-1);
-    info.schema = bytes;
+    let signer = front.sessions.signer();
+    info.endpoint =
+        (0..parts).map(|part| stub.endpoint(signer, part, front.tickets.idle())).collect();
     Ok(info)
 }
 
-/// DoGet of a ticket.
-pub(crate) async fn fetch(
-    front: &FlightSql,
-    caller: &Caller,
-    handle: Handle,
-) -> Result<Messages, Status> {
-    let ticketed = owned(front, caller, handle)?;
-    let started = ticketed.take_started();
-    let rows = match (&ticketed.source, started) {
-        (_, Some(started)) => started,
-        (Source::Query(prepared, parameters), None) => {
-            run_query(Arc::clone(prepared), parameters.clone(), None).await?
-        }
-        (Source::Done, None) => stream::empty().boxed(),
-    };
-    let schema = Arc::clone(&ticketed.schema);
-    Ok(outgoing::encode(rows, schema, ticketed.cancel.clone(), &front.running))
-}
-
-impl Ticketed {
-    fn take_started(&self) -> Option<Rows> {
-        self.started.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// Runs an announced query up to its first rows and leaves them for the first fetch. What nobody fetches while the
-/// ticket lives is thrown away.
-pub(crate) async fn start(
-    front: &FlightSql,
-    caller: &Caller,
-    info: &FlightInfo,
-    progress: &Arc<QueryProgress>,
-) -> Result<(), Status> {
-    let tickets = info.endpoint.iter().filter_map(|endpoint| endpoint.ticket.as_ref());
-    for ticket in tickets {
-        let Fetch::Ticket(handle) = Fetch::decode(&ticket.ticket)? else { continue };
-        let ticketed = owned(front, caller, handle)?;
-        let Source::Query(prepared, parameters) = &ticketed.source else { continue };
-        let (prepared, parameters) = (Arc::clone(prepared), parameters.clone());
-        let mut rows = run_query(prepared, parameters, Some(progress)).await?;
-        let first = rows.next().await.transpose()?;
-        let rows = stream::iter(first.map(Ok)).chain(rows).boxed();
-        *ticketed.started.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
-        let (kept, idle) = (Arc::downgrade(&ticketed), front.tickets.idle());
-        let _forgotten = front.compute.spawn(async move {
-            tokio::time::sleep(idle).await;
-            drop(kept.upgrade().and_then(|ticketed| ticketed.take_started()));
-        });
-    }
-    Ok(())
-}
-
-/// The ticket's content, for its owner only. A stranger learns nothing from the refusal.
-pub(crate) fn owned(
-    front: &FlightSql,
-    caller: &Caller,
-    handle: Handle,
-) -> Result<Arc<Ticketed>, Status> {
-    let ticketed = front.tickets.get(handle)?;
-    if ticketed.user == caller.user { Ok(ticketed) } else { Err(front.tickets.gone()) }
-}
-
-/// Announces when an untouched ticket expires.
-pub(crate) fn expire_later(front: &FlightSql, endpoint: &mut FlightEndpoint) {
-    expire_after(front.tickets.idle(), endpoint);
-}
-
-/// Announces that an endpoint expires after so long.
-pub(crate) fn expire_after(idle: Duration, endpoint: &mut FlightEndpoint) {
-    let expires = chrono::Utc::now() + idle;
-    let timestamp = endpoint.expiration_time.get_or_insert_default();
-    timestamp.seconds = expires.timestamp();
-    timestamp.nanos = i32::try_from(expires.timestamp_subsec_nanos()).unwrap_or_default();
+/// How many endpoints the caller's results may have.
+fn parallel_endpoints(caller: &Caller) -> u32 {
+    let chosen = caller.session.chosen("pareto.parallel_endpoints");
+    chosen.and_then(|number| number.parse().ok()).unwrap_or(1)
 }
 
 /// The one schema of a statement's result, its columns described for drivers; an update has none.
@@ -240,49 +153,6 @@ pub(crate) async fn run_update(
         }
     }
     Ok(total)
-}
-
-/// Runs a query once per row of parameters, one after another. The first run starts now, so that what is wrong with
-/// the query is the answer to the call and not a broken stream.
-async fn run_query(
-    prepared: Arc<Prepared>,
-    parameters: Vec<RecordBatch>,
-    progress: Option<&Arc<QueryProgress>>,
-) -> Result<Rows, Status> {
-    let mut runs = Vec::new();
-    for batch in &parameters {
-        for index in 0..batch.num_rows() {
-            runs.push(Some(upload::row(batch, index)?));
-        }
-    }
-    if parameters.is_empty() {
-        runs.push(None);
-    }
-    let mut runs = runs.into_iter();
-    let Some(first) = runs.next() else { return Ok(stream::empty().boxed()) };
-    let started = run_once(&prepared, first, progress.cloned()).await?;
-    let later = stream::iter(runs)
-        .then(move |row| {
-            let prepared = Arc::clone(&prepared);
-            async move { run_once(&prepared, row, None).await }
-        })
-        .try_flatten();
-    Ok(started.chain(later).boxed())
-}
-
-async fn run_once(
-    prepared: &Prepared,
-    row: Option<RecordBatch>,
-    progress: Option<Arc<QueryProgress>>,
-) -> Result<Rows, Status> {
-    let outcome = prepared.execute_watched(row, progress).await;
-    match outcome.map_err(|error| from_engine(&error))? {
-        Outcome::Rows(rows) => Ok(rows.map_err(from_datafusion).boxed()),
-        Outcome::Affected(_) | Outcome::Done => Err(internal(
-            "fetching the result",
-            "the statement was planned as a query and ran as an update",
-        )),
-    }
 }
 
 /// Brings an update to its end. One that returns rows anyway is drained, so that it really ran.

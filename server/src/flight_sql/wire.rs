@@ -31,14 +31,15 @@ use tonic::metadata::MetadataMap;
 use crate::status::internal;
 
 /// Which types a client gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
 pub(crate) enum Types {
     /// What every driver reads.
-    Plain,
+    Plain = 0,
     /// The same for the driver of Java: no unsigned numbers below 64 bits.
-    Java,
+    Java = 1,
     /// The engine's own, views and dictionaries included.
-    Engine,
+    Engine = 2,
 }
 
 impl Types {

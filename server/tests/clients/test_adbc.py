@@ -202,6 +202,35 @@ def test_partitions(connection, table):
         assert sorted(cursor.fetchall()) == [(1,), (2,)]
 
 
+def test_parallel_endpoints(server, connection):
+    name = f"t_{time.monotonic_ns()}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {name} (id BIGINT)")
+        for start in range(0, 4_000, 1_000):
+            cursor.execute(f"INSERT INTO {name} SELECT value FROM generate_series({start}, {start + 999})")
+    query = f"SELECT id FROM {name}"
+    with flight_sql.connect(server.address, autocommit=True) as several, several.cursor() as cursor:
+        cursor.execute("SET pareto.parallel_endpoints = 4")
+        partitions, schema = cursor.adbc_execute_partitions(query)
+        assert (len(partitions), schema.names) == (4, ["id"])
+        # The driver reads the endpoints side by side and gives them in their order.
+        cursor.execute(query)
+        together = [id for (id,) in cursor.fetchall()]
+        apart = []
+        for partition in partitions:
+            # By other connections, while rows are added that the partitions were not announced with.
+            with flight_sql.connect(server.address, autocommit=True) as other, other.cursor() as reader:
+                reader.adbc_read_partition(partition)
+                rows = [id for (id,) in reader.fetchall()]
+                assert rows
+                apart += rows
+                reader.execute(f"INSERT INTO {name} VALUES (-1)")
+        assert apart == together
+        assert sorted(apart) == list(range(4_000))
+        cursor.adbc_read_partition(partitions[0])
+        assert [id for (id,) in cursor.fetchall()] == apart[: len(apart) // 4]
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

@@ -15,10 +15,12 @@ use pareto_engine::{ErrorKind, Outcome};
 use pareto_server::remote::{Credentials, Remote, Secret};
 use pareto_server::security::Security;
 use prost::Message;
+use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::harness::{TestServer, command, fetch, query, text, ticket};
+use crate::plans::{self, carried, plan};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -262,6 +264,13 @@ async fn what_one_may_not_see_is_not_there() {
     let denied = ask(&client, &token, query("INSERT INTO orders VALUES (3)")).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
     assert!(denied.message().contains("GRANT INSERT ON public.orders TO ada"), "{denied}");
+    // A plan sees and may do what SQL sees and may do.
+    let orders = carried(plan(&plans::read("orders")));
+    assert_eq!(ask(&client, &token, orders).await.unwrap().len(), 2);
+    let hidden = carried(plan(&plans::read("hidden")));
+    assert_eq!(ask(&client, &token, hidden).await.unwrap_err().code(), Code::NotFound);
+    let write = carried(plan(&plans::insert("orders", &plans::read("orders"))));
+    assert_eq!(ask(&client, &token, write).await.unwrap_err().code(), Code::PermissionDenied);
     let files = ask(&client, &token, query("SELECT * FROM read_csv('/etc/passwd')")).await;
     assert_eq!(files.unwrap_err().code(), Code::PermissionDenied);
 }
@@ -378,4 +387,59 @@ async fn uploads_need_the_right_to_insert_and_none_to_files() {
     assert!(format!("{:?}", refused.unwrap_err()).contains("lacks INSERT"));
     server.owner(&["GRANT INSERT ON orders TO ada"]).await;
     assert_eq!(client.execute_ingest(append(), batches()).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn the_time_of_a_refused_login_tells_nobody_whether_the_user_exists() {
+    let server = guarded(Security::default()).await;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    // In turns, so that whatever else the machine does happens to both.
+    for _ in 0..21 {
+        known.push(server.refused_login("ada").await);
+        unknown.push(server.refused_login("nobody").await);
+    }
+    known.sort();
+    unknown.sort();
+    let (known, unknown) = (known[10].as_secs_f64(), unknown[10].as_secs_f64());
+    // A login without a hash to check takes a thousandth of one with it.
+    assert!((0.5..2.0).contains(&(known / unknown)), "{known} s and {unknown} s");
+}
+
+#[tokio::test]
+async fn a_token_from_basic_auth_names_its_user_in_a_header_of_its_own() {
+    let server = guarded(Security::default()).await;
+    let mut client = server.raw().await;
+    let auth = BasicAuth { username: "ada".to_owned(), password: PASSWORD.to_owned() };
+    let hello = HandshakeRequest { protocol_version: 0, payload: auth.encode_to_vec().into() };
+    let answers = client.handshake(stream::iter([hello])).await.unwrap();
+    let token = answers.into_inner().message().await.unwrap().unwrap().payload;
+    let with_token = |token: &[u8]| {
+        let mut request = Request::new(query("SELECT count(*) FROM orders"));
+        let value = MetadataValue::from_bytes(token);
+        request.metadata_mut().insert_bin("auth-token-bin", value);
+        request
+    };
+    client.get_flight_info(with_token(&token)).await.unwrap();
+    for wrong in [&b""[..], b"p1.nonsense", b"ada"] {
+        let refused = client.get_flight_info(with_token(wrong)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_right_closes_tickets_in_parts_too() {
+    let server = guarded(Security::default()).await;
+    server.owner(&["INSERT INTO orders VALUES (3)", "INSERT INTO orders VALUES (4)"]).await;
+    let header = log_in(&server, "ada", PASSWORD).await.unwrap();
+    let mut client = server.raw().await;
+    let set = query("SET pareto.parallel_endpoints = 2");
+    client.get_flight_info(with(&header, set)).await.unwrap();
+    let select = query("SELECT a FROM orders");
+    let info = client.get_flight_info(with(&header, select)).await.unwrap().into_inner();
+    assert_eq!(info.endpoint.len(), 2);
+    let ticket = info.endpoint[1].ticket.clone().unwrap();
+    client.do_get(with(&header, ticket.clone())).await.unwrap();
+    server.owner(&["REVOKE SELECT ON orders FROM ada"]).await;
+    let refused = client.do_get(with(&header, ticket)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound, "{}", refused.message());
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -28,7 +29,7 @@ pub(crate) struct TestServer {
     engine: Arc<Engine>,
     _stop: oneshot::Sender<()>,
     _task: JoinHandle<()>,
-    _warehouse: TempDir,
+    warehouse: Arc<TempDir>,
 }
 
 impl TestServer {
@@ -38,14 +39,22 @@ impl TestServer {
 
     /// A server with certificates, tokens or issuers of its own.
     pub(crate) async fn secured(security: Security) -> Self {
-        let warehouse = TempDir::new().unwrap();
+        let warehouse = Arc::new(TempDir::new().unwrap());
         let options = EngineOptions {
             warehouse: warehouse.path().join("warehouse").to_str().unwrap().to_owned(),
             memory_limit_bytes: Some(512 << 20),
             threads: Some(2),
             ..EngineOptions::default()
         };
-        let engine = Engine::open(options).await.unwrap();
+        Self::over(Engine::open(options).await.unwrap(), warehouse, security).await
+    }
+
+    /// Another server of the same warehouse, as after a restart: it has the data, and remembers nobody.
+    pub(crate) async fn another(&self, security: Security) -> Self {
+        Self::over(Arc::clone(&self.engine), Arc::clone(&self.warehouse), security).await
+    }
+
+    async fn over(engine: Arc<Engine>, warehouse: Arc<TempDir>, security: Security) -> Self {
         let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let options = ServeOptions { flight: any_port, http: Some(any_port), security };
         let server = Box::pin(Server::bind(Arc::clone(&engine), options)).await.unwrap();
@@ -57,7 +66,7 @@ impl TestServer {
             });
             Box::pin(running).await.unwrap();
         });
-        Self { flight, http, engine, _stop: stop, _task: task, _warehouse: warehouse }
+        Self { flight, http, engine, _stop: stop, _task: task, warehouse }
     }
 
     /// Runs statements as the owner of the warehouse, past the wire.
@@ -68,6 +77,13 @@ impl TestServer {
                 panic!("{statement}\n{error}");
             }
         }
+    }
+
+    /// How long a login by password takes that is refused, past the wire, which would make it wait.
+    pub(crate) async fn refused_login(&self, user: &str) -> Duration {
+        let started = Instant::now();
+        self.engine.login(user, "a wrong password").await.unwrap_err();
+        started.elapsed()
     }
 
     /// A new connection, and so a new session.

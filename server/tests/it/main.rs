@@ -23,15 +23,25 @@ mod ingest;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod parallel;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod polls;
 #[cfg(test)]
 mod prepared;
+#[cfg(test)]
+mod reflection;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod substrait;
+#[cfg(test)]
+mod tickets;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -165,6 +165,13 @@ async fn options_are_settings() {
         "names resolve in crm"
     );
 
+    // An option without a value is unset.
+    let unset = [("pareto.rewrite".to_owned(), OptionValue { text: None })].into();
+    let (result, _) =
+        act(&client, "SetSessionOptions", Options { options: unset }.encode_to_vec()).await;
+    assert!(Errors::decode(result.unwrap()).unwrap().errors.is_empty());
+    assert_eq!(option(&client, "pareto.rewrite").await, "on");
+
     // The cookie carries the same session to another connection.
     let cookie = cookie.unwrap();
     let pair = cookie.split(';').next().unwrap().to_owned();

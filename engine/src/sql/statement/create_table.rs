@@ -24,7 +24,8 @@ use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use crate::sql::tree::{Tree, Written};
 use async_trait::async_trait;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::logical_expr::{CreateMemoryTable, Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use futures::future::BoxFuture;
 use layout::{Partition, Sort};
 use pareto_catalog::{
     Catalog, CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, Storage, Table,
@@ -55,18 +56,7 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     if replace && if_not_exists {
         return Err(EngineError::invalid("OR REPLACE and IF NOT EXISTS contradict each other"));
     }
-    let mut create = CreateTable {
-        name: reader.name()?,
-        replace,
-        if_not_exists,
-        columns: Vec::new(),
-        keys: Vec::new(),
-        partitions: Vec::new(),
-        order: Vec::new(),
-        options: BTreeMap::new(),
-        comment: None,
-        query: None,
-    };
+    let mut create = CreateTable::new(reader.name()?, replace, if_not_exists);
     if reader.peek_mark(&Token::LParen) {
         reader.list(|reader| {
             match key(reader)? {
@@ -102,24 +92,11 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 #[async_trait]
 impl Own for CreateTable {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
-        let written = context.name(&self.name)?;
-        let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
-        if vacancy(&context.catalog, &name, self.replace, self.if_not_exists)?.is_none() {
-            return Ok(Outcome::Done);
-        }
-        let input = match &self.query {
-            Some(query) => Some(self.input(context, query).await?),
-            None => None,
-        };
-        let table = self.table(context, name, input.as_ref())?;
-        match input {
-            Some(input) => {
-                let rows =
-                    dml::create_table_as(context, table, input, self.replace, self.if_not_exists)
-                        .await?;
-                Ok(Outcome::Affected(rows))
-            }
+        let Some(name) = self.vacant(context)? else { return Ok(Outcome::Done) };
+        match &self.query {
+            Some(query) => self.fill(context, name, self.input(context, query).await?).await,
             None => {
+                let table = self.table(context, name, None)?;
                 add(context, table, self.replace, self.if_not_exists).await?;
                 Ok(Outcome::Done)
             }
@@ -127,7 +104,60 @@ impl Own for CreateTable {
     }
 }
 
+/// Makes a table of the rows of a plan: what `SELECT .. INTO` and a Substrait plan ask for.
+pub(crate) fn create_table_from_plan<'a>(
+    context: &'a StatementContext,
+    plan: &'a CreateMemoryTable,
+) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move {
+        let name = Written::from(&plan.name);
+        let create = CreateTable::new(name, plan.or_replace, plan.if_not_exists);
+        match create.vacant(context)? {
+            Some(name) => create.fill(context, name, plan.input.as_ref().clone()).await,
+            None => Ok(Outcome::Done),
+        }
+    })
+}
+
 impl CreateTable {
+    fn new(name: Written, replace: bool, if_not_exists: bool) -> Self {
+        Self {
+            name,
+            replace,
+            if_not_exists,
+            columns: Vec::new(),
+            keys: Vec::new(),
+            partitions: Vec::new(),
+            order: Vec::new(),
+            options: BTreeMap::new(),
+            comment: None,
+            query: None,
+        }
+    }
+
+    /// The full name; nothing when it is taken and is to be left alone.
+    fn vacant(&self, context: &StatementContext) -> Result<Option<Name>> {
+        let written = context.name(&self.name)?;
+        let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
+        let vacant = vacancy(&context.catalog, &name, self.replace, self.if_not_exists)?;
+        Ok(vacant.map(|_| name))
+    }
+
+    /// Makes the table of the rows of `input`.
+    fn fill<'a>(
+        &'a self,
+        context: &'a StatementContext,
+        name: Name,
+        input: LogicalPlan,
+    ) -> BoxFuture<'a, Result<Outcome>> {
+        let table = match self.table(context, name, Some(&input)) {
+            Ok(table) => table,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let rows = dml::create_table_as(context, table, input, self.replace, self.if_not_exists);
+        Box::pin(async move { rows.await.map(Outcome::Affected) })
+    }
+
     /// The query of `AS`, with the declared columns' names and types when there are any.
     async fn input(&self, context: &StatementContext, query: &Tree) -> Result<LogicalPlan> {
         let plan = context.plan(query.copy()?).await?;

@@ -13,6 +13,11 @@ use arrow_flight::sql::{
 use super::Info;
 use crate::flight_sql::transaction;
 
+/// The releases of Substrait whose messages are read: from the one that called arguments by their kind to the one the
+/// messages were written after. Plans of other releases are tried.
+const SUBSTRAIT_OLDEST: &str = "0.20.0";
+const SUBSTRAIT_NEWEST: &str = "0.85.0";
+
 /// Words that are reserved here beyond SQL-92.
 const KEYWORDS: [&str; 24] = [
     "ANALYZE",
@@ -139,9 +144,9 @@ fn server(infos: &mut Infos) {
         (FlightSqlServerArrowVersion, text(arrow::ARROW_VERSION)),
         (FlightSqlServerReadOnly, Info::Switch(false)),
         (FlightSqlServerSql, Info::Switch(true)),
-        (FlightSqlServerSubstrait, Info::Switch(false)),
-        (FlightSqlServerSubstraitMinVersion, text("")),
-        (FlightSqlServerSubstraitMaxVersion, text("")),
+        (FlightSqlServerSubstrait, Info::Switch(true)),
+        (FlightSqlServerSubstraitMinVersion, text(SUBSTRAIT_OLDEST)),
+        (FlightSqlServerSubstraitMaxVersion, text(SUBSTRAIT_NEWEST)),
         // Not a mask: the value itself.
         (FlightSqlServerTransaction, Info::Mask(SqlSupportedTransaction::Savepoint.into())),
         (FlightSqlServerCancel, Info::Switch(true)),

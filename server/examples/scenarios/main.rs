@@ -8,21 +8,35 @@
 //!        <────────────── 10000, as Pareto counted it ───────────────
 //! ```
 //!
-//! Every schema, ticket, count, code and moment is Pareto's own. One thing is put in on the way back: the scenario's column
-//! is described with values no server has (`type_test`, precision 100), so they take the place of Pareto's, and only
-//! where Pareto described the column itself. Of the ingestion, what Pareto refuses by name (a transaction, a temporary
-//! table) is taken out; of nothing else.
+//! Every schema, ticket, count, code and moment is Pareto's own. Put in on the way back is what has another name there:
+//!
+//! * the scenario's column is described with values no server has (`type_test`, precision 100), so they take the place of
+//!   Pareto's, and only where Pareto described the column itself;
+//! * options have the scenario's names and types, and those at their defaults are left out (`session_options.rs`);
+//! * actions that the scenario has no word for are left out of the list;
+//! * an endpoint without a location is one of the connection that is there, and the scenario `location:reuse_connection`
+//!   wants that spelled out: the protocol has two ways to say it;
+//! * the header `x-middleware` comes back as it went: the interpreter is the middleware.
+//!
+//! Of the ingestion, a temporary table and a transaction that nobody has begun are taken out; of nothing else. Who
+//! calls, and by which session, goes through in both directions.
 //!
 //! ```sh
-//! scenarios grpc://127.0.0.1:31337     # prints the port it listens on
+//! scenarios grpc://127.0.0.1:31337           # prints the port it listens on
+//! scenarios grpc://127.0.0.1:31337 guarded   # the server has users, so nothing is set up
 //! ```
+
+mod session_options;
 
 use std::error::Error;
 use std::future::ready;
 use std::pin::Pin;
 
+use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::writer::IpcWriteOptions;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
 use arrow_flight::sql::client::FlightSqlServiceClient;
@@ -31,38 +45,61 @@ use arrow_flight::sql::{
     CommandStatementQuery, ProstMessageExt,
 };
 use arrow_flight::{
-    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
-    HandshakeRequest, HandshakeResponse, IpcMessage, PollInfo, PutResult, SchemaAsIpc,
+    Action, ActionType, BasicAuth, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
+    HandshakeRequest, HandshakeResponse, IpcMessage, Location, PollInfo, PutResult, SchemaAsIpc,
     SchemaResult, Ticket,
 };
 use futures::{Stream, StreamExt, TryStreamExt};
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
 /// What the scenarios' words stand on.
-const SETUP: [&str; 5] = [
+const SETUP: [&str; 12] = [
     "CREATE SCHEMA test_schema",
     "CREATE TABLE one (id BIGINT)",
     "CREATE TABLE rows_10000 AS SELECT value AS id FROM generate_series(1, 10000)",
     "CREATE TABLE rows_20000 AS SELECT value AS id FROM generate_series(1, 20000)",
     "INSERT INTO one VALUES (1)",
+    "CREATE TABLE ones (number INTEGER)",
+    "CREATE TABLE tens (number INTEGER)",
+    "CREATE TABLE hundreds (number INTEGER)",
+    "INSERT INTO ones VALUES (1), (2), (3)",
+    "INSERT INTO tens VALUES (10), (20), (30)",
+    "INSERT INTO hundreds VALUES (100), (200), (300)",
+    "SET pareto.parallel_endpoints = 3",
 ];
 
 /// The words, and the SQL they are replaced with.
-const VOCABULARY: [(&str, &str); 6] = [
+const VOCABULARY: [(&str, &str); 9] = [
     ("SELECT STATEMENT", "SELECT id FROM one"),
     ("UPDATE STATEMENT", "UPDATE rows_10000 SET id = id"),
     ("SELECT PREPARED STATEMENT", "SELECT CAST($1 AS BIGINT) AS id"),
     ("UPDATE PREPARED STATEMENT", "UPDATE rows_20000 SET id = id"),
     ("expiration_time", "SELECT id FROM rows_10000"),
     (
+        "ordered",
+        "SELECT number FROM ones UNION ALL SELECT number FROM tens UNION ALL SELECT number FROM hundreds",
+    ),
+    ("reuse", "SELECT id FROM one"),
+    ("success", "SELECT id FROM one"),
+    (
         "heavy query",
         "SELECT count(*) FROM rows_20000 a, rows_10000 b WHERE (a.id * b.id) % 7 = 3 OR a.id % 11 = b.id % 13",
     ),
 ];
+
+/// The actions that the scenarios count.
+const ACTIONS: [&str; 2] = ["CancelFlightInfo", "RenewFlightEndpoint"];
+
+/// The scenarios' password, and the one in its place: Pareto refuses passwords as short as theirs.
+const PASSWORDS: (&str, &str) = ("flight", "arrow and flight");
+
+/// How the protocol spells out that there is no other location.
+const SAME_CONNECTION: &str = "arrow-flight-reuse-connection://?";
 
 /// How the scenarios describe the column `id`.
 const DESCRIPTION: [(&str, &str); 9] = [
@@ -83,7 +120,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let channel =
         Endpoint::from_shared(address.replacen("grpc://", "http://", 1))?.connect().await?;
     let mut client = FlightSqlServiceClient::new(channel.clone());
-    for statement in SETUP {
+    let guarded = std::env::args().nth(2).is_some_and(|word| word == "guarded");
+    for statement in SETUP.into_iter().filter(|_| !guarded) {
         client.execute_update(statement.to_owned(), None).await?;
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -129,7 +167,7 @@ fn translate_descriptor(mut descriptor: FlightDescriptor) -> Result<FlightDescri
     Ok(descriptor)
 }
 
-/// The scenario's ingestion, checked, without what Pareto refuses.
+/// The scenario's ingestion, checked, without what Pareto has not.
 fn plain(mut command: CommandStatementIngest) -> Result<CommandStatementIngest, Status> {
     let came_whole = command.catalog.as_deref() == Some("test_catalog")
         && command.temporary
@@ -155,7 +193,7 @@ fn translate_action(mut action: Action) -> Result<Action, Status> {
             action.body = request.as_any().encode_to_vec().into();
         }
     }
-    Ok(action)
+    Ok(session_options::translate_request(action))
 }
 
 /// The scenario's description in place of Pareto's, on the scenario's column and no other.
@@ -201,8 +239,68 @@ fn describe_data(data: FlightData) -> FlightData {
     }
 }
 
+/// A request to Pareto from whoever sent this one, for the same session.
+fn onward<T>(headers: &MetadataMap, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    for name in ["authorization", "cookie"] {
+        if let Some(value) = headers.get(name) {
+            request.metadata_mut().insert(name, value.clone());
+        }
+    }
+    if let Some(token) = headers.get_bin("auth-token-bin") {
+        request.metadata_mut().insert_bin("auth-token-bin", token.clone());
+    }
+    request
+}
+
+/// The header that the scenarios' middleware sends and waits for, in any answer.
+fn echo<T>(
+    headers: &MetadataMap,
+    mut answer: Result<Response<T>, Status>,
+) -> Result<Response<T>, Status> {
+    if let Some(value) = headers.get("x-middleware") {
+        match &mut answer {
+            Ok(response) => response.metadata_mut().insert("x-middleware", value.clone()),
+            Err(status) => status.metadata_mut().insert("x-middleware", value.clone()),
+        };
+    }
+    answer
+}
+
+/// A greeting with Pareto's password in place of the scenarios'.
+fn translate_greeting(mut greeting: HandshakeRequest) -> HandshakeRequest {
+    if let Ok(mut auth) = BasicAuth::decode(greeting.payload.clone())
+        && auth.password == PASSWORDS.0
+    {
+        PASSWORDS.1.clone_into(&mut auth.password);
+        greeting.payload = auth.encode_to_vec().into();
+    }
+    greeting
+}
+
 /// The service: Pareto behind a dictionary.
 struct Interpreter(FlightServiceClient<Channel>);
+
+impl Interpreter {
+    /// The scenarios' action without a name asks who is calling, which in Pareto is a query.
+    async fn who(&self, headers: &MetadataMap) -> Result<arrow_flight::Result, Status> {
+        let query = CommandStatementQuery {
+            query: "SELECT current_user()".to_owned(),
+            transaction_id: None,
+        };
+        let descriptor = FlightDescriptor::new_cmd(query.as_any().encode_to_vec());
+        let mut client = self.0.clone();
+        let info = client.get_flight_info(onward(headers, descriptor)).await?.into_inner();
+        let ticket = info.endpoint.into_iter().next().and_then(|endpoint| endpoint.ticket);
+        let rows = client.do_get(onward(headers, ticket.unwrap_or_default())).await?.into_inner();
+        let mut rows =
+            FlightRecordBatchStream::new_from_flight_data(rows.map_err(FlightError::from));
+        let batch = rows.try_next().await.map_err(Status::from)?;
+        let user = batch.as_ref().and_then(|batch| batch.column(0).as_string_opt::<i32>());
+        let user = user.ok_or_else(|| Status::internal("who is calling is no text"))?;
+        Ok(arrow_flight::Result { body: user.value(0).to_owned().into() })
+    }
+}
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -220,7 +318,8 @@ impl FlightService for Interpreter {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let requests = request.into_inner().filter_map(|one| ready(one.ok()));
+        let requests =
+            request.into_inner().filter_map(|one| ready(one.ok().map(translate_greeting)));
         Ok(self.0.clone().handshake(requests).await?.map(|answers| answers.boxed()))
     }
 
@@ -228,7 +327,8 @@ impl FlightService for Interpreter {
         &self,
         request: Request<Criteria>,
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
-        let answers = self.0.clone().list_flights(request.into_inner()).await?;
+        let (headers, _, criteria) = request.into_parts();
+        let answers = self.0.clone().list_flights(onward(&headers, criteria)).await?;
         Ok(answers.map(|answers| answers.boxed()))
     }
 
@@ -236,26 +336,37 @@ impl FlightService for Interpreter {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let descriptor = translate_descriptor(request.into_inner())?;
-        let mut info = self.0.clone().get_flight_info(descriptor).await?.into_inner();
-        info.schema = describe_schema(info.schema)?;
-        Ok(Response::new(info))
+        let descriptor = translate_descriptor(request.get_ref().clone())?;
+        let asked = onward(request.metadata(), descriptor);
+        let mut answer = self.0.clone().get_flight_info(asked).await;
+        if let Ok(answer) = &mut answer {
+            let info = answer.get_mut();
+            info.schema = describe_schema(std::mem::take(&mut info.schema))?;
+            if request.get_ref().cmd == "reuse" {
+                for endpoint in info.endpoint.iter_mut().filter(|one| one.location.is_empty()) {
+                    endpoint.location.push(Location { uri: SAME_CONNECTION.to_owned() });
+                }
+            }
+        }
+        echo(request.metadata(), answer)
     }
 
     async fn poll_flight_info(
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        let descriptor = translate_descriptor(request.into_inner())?;
-        self.0.clone().poll_flight_info(descriptor).await
+        let (headers, _, descriptor) = request.into_parts();
+        let asked = onward(&headers, translate_descriptor(descriptor)?);
+        self.0.clone().poll_flight_info(asked).await
     }
 
     async fn get_schema(
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
-        let descriptor = translate_descriptor(request.into_inner())?;
-        let mut result = self.0.clone().get_schema(descriptor).await?.into_inner();
+        let (headers, _, descriptor) = request.into_parts();
+        let asked = onward(&headers, translate_descriptor(descriptor)?);
+        let mut result = self.0.clone().get_schema(asked).await?.into_inner();
         result.schema = describe_schema(result.schema)?;
         Ok(Response::new(result))
     }
@@ -264,7 +375,8 @@ impl FlightService for Interpreter {
         &self,
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
-        let answers = self.0.clone().do_get(request.into_inner()).await?;
+        let (headers, _, ticket) = request.into_parts();
+        let answers = self.0.clone().do_get(onward(&headers, ticket)).await?;
         Ok(answers.map(|answers| answers.map_ok(describe_data).boxed()))
     }
 
@@ -272,25 +384,36 @@ impl FlightService for Interpreter {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let messages =
-            request.into_inner().filter_map(|one| ready(one.ok().and_then(translate_data)));
-        Ok(self.0.clone().do_put(messages).await?.map(|answers| answers.boxed()))
+        let (headers, _, messages) = request.into_parts();
+        let messages = messages.filter_map(|one| ready(one.ok().and_then(translate_data)));
+        let answers = self.0.clone().do_put(onward(&headers, messages)).await?;
+        Ok(answers.map(|answers| answers.boxed()))
     }
 
     async fn do_action(
         &self,
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
-        let action = translate_action(request.into_inner())?;
-        Ok(self.0.clone().do_action(action).await?.map(|answers| answers.boxed()))
+        if request.get_ref().r#type.is_empty() {
+            let user = self.who(request.metadata()).await?;
+            return Ok(Response::new(futures::stream::iter([Ok(user)]).boxed()));
+        }
+        let action = translate_action(request.get_ref().clone())?;
+        let name = action.r#type.clone();
+        let answers = self.0.clone().do_action(onward(request.metadata(), action)).await?;
+        Ok(answers.map(|answers| {
+            answers.map_ok(move |answer| session_options::translate_result(&name, answer)).boxed()
+        }))
     }
 
     async fn list_actions(
         &self,
         request: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
-        let answers = self.0.clone().list_actions(request.into_inner()).await?;
-        Ok(answers.map(|answers| answers.boxed()))
+        let (headers, _, nothing) = request.into_parts();
+        let answers = self.0.clone().list_actions(onward(&headers, nothing)).await?;
+        let counted = |action: &ActionType| ready(ACTIONS.contains(&action.r#type.as_str()));
+        Ok(answers.map(|answers| answers.try_filter(counted).boxed()))
     }
 
     async fn do_exchange(
