@@ -55,9 +55,19 @@ impl fmt::Debug for Polled {
     }
 }
 
+impl Polled {
+    /// Ends a run that has given no row yet; what it gave otherwise belongs to the ticket.
+    fn stop(&self) {
+        if !self.task.is_finished() {
+            self.progress.stop();
+        }
+        self.task.abort();
+    }
+}
+
 impl Drop for Polled {
     fn drop(&mut self) {
-        self.task.abort();
+        self.stop();
     }
 }
 
@@ -87,7 +97,7 @@ pub(crate) fn stop(front: &FlightSql, caller: &Caller, descriptor: &FlightDescri
     let Some(handle) = handle(descriptor) else { return false };
     let Ok(polled) = owned(front, caller, handle) else { return false };
     let running = polled.outcome.borrow().is_none();
-    polled.task.abort();
+    polled.stop();
     front.polls.take(handle).is_ok() && running
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Ticketed {
     schema: SchemaRef,
     source: Source,
     /// A run that a poll began; the first fetch goes on with it.
-    started: Mutex<Option<Rows>>,
+    started: Mutex<Option<(Rows, Arc<QueryProgress>)>>,
 }
 
 enum Source {
@@ -83,16 +83,19 @@ pub(crate) async fn fetch(
     check_alive(front, caller, &stub)?;
     if stub.done {
         let (none, schema) = (stream::empty().boxed(), Arc::new(Schema::empty()));
-        return Ok(outgoing::encode(none, schema, Cancel::new(), &front.running));
+        return Ok(outgoing::encode(none, Arc::default(), schema, Cancel::new(), &front.running));
     }
     let ticketed = find(front, caller, &stub).await?;
     let started = if stub.part == 0 { ticketed.take_started() } else { None };
-    let rows = match started {
+    let (rows, run) = match started {
         Some(started) => started,
-        None => ticketed.source.run(stub.part, None).await?,
+        None => {
+            let run = Arc::default();
+            (ticketed.source.run(stub.part, &run).await?, run)
+        }
     };
     let schema = Arc::clone(&ticketed.schema);
-    Ok(outgoing::encode(rows, schema, ticketed.cancel.clone(), &front.running))
+    Ok(outgoing::encode(rows, run, schema, ticketed.cancel.clone(), &front.running))
 }
 
 /// What a ticket that is alive stands for: from the shelf, or planned again.
@@ -164,14 +167,14 @@ impl Ticketed {
         }
     }
 
-    fn take_started(&self) -> Option<Rows> {
+    fn take_started(&self) -> Option<(Rows, Arc<QueryProgress>)> {
         self.started.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Source {
     /// The rows of one part.
-    async fn run(&self, part: u32, watch: Option<&Arc<QueryProgress>>) -> Result<Rows, Status> {
+    async fn run(&self, part: u32, watch: &Arc<QueryProgress>) -> Result<Rows, Status> {
         match self {
             Self::Whole(prepared, parameters) => {
                 run_query(Arc::clone(prepared), parameters.clone(), watch).await
@@ -201,10 +204,11 @@ pub(crate) async fn start(
         return Ok(());
     }
     let ticketed = find(front, caller, &stub).await?;
-    let mut rows = ticketed.source.run(stub.part, Some(progress)).await?;
+    let mut rows = ticketed.source.run(stub.part, progress).await?;
     let first = rows.next().await.transpose()?;
     let rows = stream::iter(first.map(Ok)).chain(rows).boxed();
-    *ticketed.started.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
+    *ticketed.started.lock().unwrap_or_else(PoisonError::into_inner) =
+        Some((rows, Arc::clone(progress)));
     let (kept, idle) = (Arc::downgrade(&ticketed), front.tickets.idle());
     let _forgotten = front.compute.spawn(async move {
         tokio::time::sleep(idle).await;
@@ -218,7 +222,7 @@ pub(crate) async fn start(
 async fn run_query(
     prepared: Arc<Prepared>,
     parameters: Vec<RecordBatch>,
-    progress: Option<&Arc<QueryProgress>>,
+    progress: &Arc<QueryProgress>,
 ) -> Result<Rows, Status> {
     let mut runs = Vec::new();
     for batch in &parameters {
@@ -231,11 +235,12 @@ async fn run_query(
     }
     let mut runs = runs.into_iter();
     let Some(first) = runs.next() else { return Ok(stream::empty().boxed()) };
-    let started = run_once(&prepared, first, progress.cloned()).await?;
+    let started = run_once(&prepared, first, progress).await?;
+    let progress = Arc::clone(progress);
     let later = stream::iter(runs)
         .then(move |row| {
-            let prepared = Arc::clone(&prepared);
-            async move { run_once(&prepared, row, None).await }
+            let (prepared, progress) = (Arc::clone(&prepared), Arc::clone(&progress));
+            async move { run_once(&prepared, row, &progress).await }
         })
         .try_flatten();
     Ok(started.chain(later).boxed())
@@ -244,8 +249,9 @@ async fn run_query(
 async fn run_once(
     prepared: &Prepared,
     row: Option<RecordBatch>,
-    progress: Option<Arc<QueryProgress>>,
+    progress: &Arc<QueryProgress>,
 ) -> Result<Rows, Status> {
+    let progress = Some(Arc::clone(progress));
     rows_of(prepared.execute_watched(row, progress).await.map_err(|error| from_engine(&error))?)
 }
 

@@ -12,8 +12,8 @@
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use arrow::array::{Array, RecordBatch, RecordBatchOptions};
@@ -23,6 +23,7 @@ use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, I
 use arrow_flight::FlightData;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
+use pareto_engine::QueryProgress;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -49,31 +50,46 @@ pub(crate) type Messages = BoxStream<'static, Result<FlightData, Status>>;
 
 /// Turns on when somebody cancels the query; shared by all streams of one ticket.
 #[derive(Clone, Debug)]
-pub(crate) struct Cancel(watch::Sender<bool>);
+pub(crate) struct Cancel {
+    signal: watch::Sender<bool>,
+    /// The runs to be told, for an operator may be busy and not look at signals.
+    runs: Arc<Mutex<Vec<Weak<QueryProgress>>>>,
+}
 
 impl Cancel {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(false))
+        Self { signal: watch::Sender::new(false), runs: Arc::default() }
     }
 
     pub(crate) fn cancel(&self) {
-        self.0.send_replace(true);
+        self.signal.send_replace(true);
+        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.iter().filter_map(Weak::upgrade).for_each(|run| run.stop());
+    }
+
+    /// Tells a run, too.
+    fn reach(&self, run: &Arc<QueryProgress>) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.retain(|run| run.strong_count() > 0);
+        runs.push(Arc::downgrade(run));
     }
 
     async fn cancelled(&self) {
         // The sender lives in self, so waiting cannot fail before it succeeds.
-        let _ = self.0.subscribe().wait_for(|cancelled| *cancelled).await;
+        let _ = self.signal.subscribe().wait_for(|cancelled| *cancelled).await;
     }
 }
 
-/// Encodes rows in the announced schema. `running` counts the streams that are open.
+/// Encodes the rows of a run in the announced schema. `running` counts the streams that are open.
 pub(crate) fn encode(
     rows: Rows,
+    run: Arc<QueryProgress>,
     announced: SchemaRef,
     cancel: Cancel,
     running: &Arc<AtomicU64>,
 ) -> Messages {
     let (sender, receiver) = mpsc::channel(MESSAGES_WAITING);
+    cancel.reach(&run);
     let task = tokio::spawn(async move {
         let outcome = tokio::select! {
             biased;
@@ -89,7 +105,8 @@ pub(crate) fn encode(
         }
     });
     running.fetch_add(1, Ordering::Relaxed);
-    Outgoing { messages: ReceiverStream::new(receiver), task, running: Arc::clone(running) }.boxed()
+    let (messages, running) = (ReceiverStream::new(receiver), Arc::clone(running));
+    Outgoing { messages, run, task, running }.boxed()
 }
 
 /// A result that is already whole, such as a list of tables.
@@ -241,6 +258,7 @@ impl Encoder {
 /// The messages of one result; dropping it ends the query behind it.
 struct Outgoing {
     messages: ReceiverStream<Result<FlightData, Status>>,
+    run: Arc<QueryProgress>,
     task: JoinHandle<()>,
     running: Arc<AtomicU64>,
 }
@@ -255,6 +273,7 @@ impl Stream for Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
+        self.run.stop();
         self.task.abort();
         self.running.fetch_sub(1, Ordering::Relaxed);
     }
@@ -278,7 +297,8 @@ mod tests {
 
     fn start(rows: Rows, cancel: &Cancel) -> (Messages, Arc<AtomicU64>) {
         let running = Arc::new(AtomicU64::new(0));
-        (encode(rows, numbers(0..0).schema(), cancel.clone(), &running), running)
+        let run = Arc::default();
+        (encode(rows, run, numbers(0..0).schema(), cancel.clone(), &running), running)
     }
 
     async fn decode(messages: Messages) -> Vec<RecordBatch> {

@@ -334,6 +334,24 @@ def test_a_query_is_cancelled(connection):
     assert rows(connection, "SELECT 1") == [(1,)]
 
 
+def test_a_join_that_gives_nothing_stops_when_nobody_waits(server, connection):
+    # No pair fits, so for minutes there is no batch between which to notice that the reader is gone.
+    busy = ("SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b "
+            "WHERE (a.value * b.value) % 7 = 8")
+    for stop in (lambda cursor: cursor.adbc_cancel(), lambda cursor: None):
+        with flight_sql.connect(server.address, autocommit=True) as reader, reader.cursor() as cursor:
+            cursor.execute(busy)
+            time.sleep(0.5)
+            used = server.cpu_seconds()
+            time.sleep(0.3)
+            assert server.cpu_seconds() - used > 0.05, "it is at work"
+            stop(cursor)
+        time.sleep(0.3)
+        used = server.cpu_seconds()
+        time.sleep(0.5)
+        assert server.cpu_seconds() - used < 0.1, "it works on for nobody"
+
+
 def test_transactions(server, connection):
     """The driver's default: every statement belongs to a transaction, which ends with commit() or rollback()."""
     name = f"t_{time.monotonic_ns()}"
