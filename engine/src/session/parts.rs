@@ -15,6 +15,7 @@
 
 use super::{Outcome, Session};
 use crate::error::{EngineError, Result};
+use crate::rights::standing;
 use crate::sql::tree::Tree;
 use datafusion::common::JoinType;
 use datafusion::datasource::physical_plan::FileScanConfig;
@@ -93,7 +94,7 @@ impl Parts {
         text
     }
 
-    /// Runs one part, from 0. What its user may do is asked anew, as for any statement.
+    /// Runs one part, from 0. What its user may do is asked anew, and while it runs, as for any statement.
     pub async fn execute(&self, part: usize) -> Result<Outcome> {
         let mut running = self.session.begin(&self.sql);
         match Box::pin(self.run(part)).await {
@@ -128,7 +129,8 @@ impl Parts {
                 async move { stream }
             })
             .try_flatten();
-        Ok(Outcome::Rows(Box::pin(RecordBatchStreamAdapter::new(schema, rows))))
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+        Ok(Outcome::Rows(standing::watch(&context, rows)))
     }
 
     /// The plan's partitions that make one part: neighbours, so that the order of parts is the order of partitions.

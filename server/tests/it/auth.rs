@@ -218,6 +218,34 @@ async fn revocation_ends_a_query_that_is_running() {
 }
 
 #[tokio::test]
+async fn revocation_ends_a_part_that_is_running() {
+    let server = guarded(Security::default()).await;
+    let rows = "SELECT value AS a FROM generate_series(1, 400000)";
+    let (create, insert) =
+        (format!("CREATE TABLE wide AS {rows}"), format!("INSERT INTO wide {rows}"));
+    server.owner(&[&create, &insert, "GRANT SELECT ON wide TO ada"]).await;
+    let (token, mut client) = (log_in(&server, "ada", PASSWORD).await.unwrap(), server.raw().await);
+    let set = query("SET pareto.parallel_endpoints = 2");
+    client.get_flight_info(with(&token, set)).await.unwrap();
+    // 200 MB, more than may be on its way.
+    let select = query("SELECT a, repeat('x', 500) AS filler FROM wide");
+    let info = client.get_flight_info(with(&token, select)).await.unwrap().into_inner();
+    assert_eq!(info.endpoint.len(), 2);
+    let part = info.endpoint[1].ticket.clone().unwrap();
+    let mut messages = client.do_get(with(&token, part)).await.unwrap().into_inner();
+    messages.message().await.unwrap().unwrap();
+    server.owner(&["REVOKE SELECT ON wide FROM ada"]).await;
+    let end = loop {
+        match messages.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the part ended as if it were complete"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(end.code(), Code::PermissionDenied, "{end}");
+}
+
+#[tokio::test]
 async fn an_open_warehouse_closes_with_its_first_user() {
     let server = TestServer::start().await;
     let mut client = server.raw().await;
