@@ -8,7 +8,8 @@ PARETO_CACHE_DIR ?= $(HOME)/.cache/pareto
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 VENV := $(PARETO_CACHE_DIR)/venv
 LOCKS := testdata/python
-BENCH ?=
+SF ?= 1
+BENCH ?= suites $(SF)
 
 export PARETO_CACHE_DIR CARGO_TARGET_DIR
 export PARETO_BIN := $(CARGO_TARGET_DIR)/release/pareto
@@ -69,7 +70,7 @@ clients: python programs
 	cargo test --release --workspace --no-run
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider server/tests/clients
 
-## make bench        the benches, side by side with peers; BENCH="arguments for them"
+## make bench        Pareto beside its peers at scale factor SF, such as SF=0.1; or BENCH="arguments of benches/src/main.rs"
 bench: python
 	cargo build --release --workspace --all-targets
 	PARETO_PYTHON=$(VENV)/bin/python $(CARGO_TARGET_DIR)/release/pareto-benches $(BENCH)

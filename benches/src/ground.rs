@@ -10,7 +10,7 @@ const LINEORDER_ROWS: f64 = 6_000_000.0;
 const FILES: u32 = 1000;
 const TABLES: u32 = 1000;
 /// Runs of which the median counts.
-pub(crate) const RUNS: usize = 5;
+const RUNS: usize = 5;
 
 /// One measured thing.
 pub(crate) struct Figure {
@@ -20,10 +20,6 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    pub(crate) fn new(what: String, seconds: f64, peer_seconds: Option<f64>) -> Self {
-        Self { what, seconds, peer_seconds }
-    }
-
     pub(crate) fn json(&self) -> Value {
         json!({ "what": self.what, "seconds": self.seconds, "duckdb_seconds": self.peer_seconds })
     }

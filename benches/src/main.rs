@@ -4,11 +4,12 @@
 //! |---|---|
 //! | a number, or nothing | the ground ([`ground`]): loading, planning and opening, at this scale factor |
 //! | `customer-value` | scores, deciles, fits and lifetime values ([`customer_value`]); then the customers in millions, 10 if left out, then a part of the name of what to measure |
-//! | `ssb` | the Star Schema Benchmark ([`ssb`]); then its scale factor, 1 if left out |
+//! | `suites` | Pareto beside its peers ([`suites`]); then the scale factor, 1 if left out, then a part of the name of a suite |
+//! | `datafusion` | nothing: this program is a peer itself then, see [`peers`] |
 //!
 //! Peers run as processes of their own on the same Parquet files with the same threads; times are what each program
-//! measures around its statement. Prints one table and writes `ground.json`, `customer-value.json` or `ssb.json`. It never
-//! asserts: a figure is reported, not tested.
+//! measures around its statement. Prints its tables and writes `ground.json`, `customer-value.json` or `suites.json`. A figure
+//! is reported, not tested; an answer of ours that is not that of the others ends the program with an error.
 //!
 //! The allocator is that of the `pareto` program, whose functions are measured here in a session of their own.
 //!
@@ -16,8 +17,9 @@
 
 mod customer_value;
 mod ground;
+mod peers;
 mod process;
-mod ssb;
+mod suites;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -36,8 +38,12 @@ fn main() -> ExitCode {
         let measured = customer_value::run(number(1).unwrap_or(10.0), part);
         return report("customer-value.json", measured, customer_value::Figure::json);
     }
-    if arguments.first().is_some_and(|first| first == "ssb") {
-        return report("ssb.json", ssb::run(number(1).unwrap_or(1.0)), ground::Figure::json);
+    if arguments.first().is_some_and(|first| first == "suites") {
+        let part = arguments.get(2).map_or("", String::as_str);
+        return finish(suites::run(number(1).unwrap_or(1.0), part));
+    }
+    if arguments.first().is_some_and(|first| first == "datafusion") {
+        return finish(peers::datafusion::serve());
     }
     report("ground.json", ground::run(number(0).unwrap_or(1.0)), ground::Figure::json)
 }
@@ -48,19 +54,22 @@ fn report<F: Display>(
     measured: Result<Vec<F>, String>,
     json: fn(&F) -> Value,
 ) -> ExitCode {
-    let mut out = std::io::stdout().lock();
     let written = measured.and_then(|figures| {
         for figure in &figures {
-            let _ = writeln!(out, "{figure}");
+            let _ = writeln!(std::io::stdout(), "{figure}");
         }
         let json = Value::Array(figures.iter().map(json).collect());
         std::fs::write(file, json.to_string())
             .map_err(|error| format!("{file} cannot be written: {error}"))
     });
-    match written {
+    finish(written)
+}
+
+fn finish(done: Result<(), String>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            let _ = writeln!(out, "{problem}");
+            let _ = writeln!(std::io::stdout(), "{problem}");
             ExitCode::FAILURE
         }
     }

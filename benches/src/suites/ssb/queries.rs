@@ -4,7 +4,7 @@
 //! Each answers with rows in one order, so that answers of two programs can be compared as text.
 
 /// Number and text of each query.
-pub(crate) const QUERIES: [(&str, &str); 13] = [
+pub(super) const QUERIES: [(&str, &str); 13] = [
     (
         "1.1",
         "select sum(lo_extendedprice*lo_discount) as revenue from lineorder, date where \

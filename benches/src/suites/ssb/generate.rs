@@ -11,12 +11,11 @@
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 use chrono::{Datelike, NaiveDate};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
-use std::fs::File;
+use std::iter::once;
 use std::path::Path;
 use std::sync::Arc;
+
+use super::super::files::store;
 
 const REGIONS: [&str; 5] = ["AFRICA", "AMERICA", "ASIA", "EUROPE", "MIDDLE EAST"];
 /// Five nations of each region, in the order of the regions.
@@ -56,7 +55,6 @@ const ORDERS_PER_SCALE: f64 = 1_500_000.0;
 const ORDER_DAYS: u64 = 2406;
 /// Orders that are made into one batch.
 const ORDERS_PER_BATCH: u64 = 65_536;
-const ROW_GROUP_ROWS: usize = 262_144;
 
 /// A column of a table, for numbers that depend on it and a row alone.
 #[derive(Clone, Copy)]
@@ -82,17 +80,15 @@ impl Stream {
 }
 
 /// Writes the five tables into a folder.
-pub(crate) fn write(folder: &Path, scale: f64) -> Result<(), String> {
-    let say = |error: ArrowError| error.to_string();
+pub(super) fn write(folder: &Path, scale: f64) -> Result<(), String> {
     let sizes = Sizes::at(scale);
-    store(folder, "customer", std::iter::once(people(sizes.customers, "c", 100).map_err(say)?))?;
-    store(folder, "supplier", std::iter::once(people(sizes.suppliers, "s", 200).map_err(say)?))?;
-    store(folder, "part", std::iter::once(parts(sizes.parts).map_err(say)?))?;
-    store(folder, "date", std::iter::once(dates().map_err(say)?))?;
+    store(folder, "customer", once(people(sizes.customers, "c", 100)))?;
+    store(folder, "supplier", once(people(sizes.suppliers, "s", 200)))?;
+    store(folder, "part", once(parts(sizes.parts)))?;
+    store(folder, "date", once(dates()))?;
     let starts = (0..sizes.orders).step_by(usize::try_from(ORDERS_PER_BATCH).unwrap_or(1));
-    let batches =
-        starts.map(|start| lines(start, (start + ORDERS_PER_BATCH).min(sizes.orders), &sizes));
-    store(folder, "lineorder", batches.collect::<Result<Vec<_>, _>>().map_err(say)?)
+    let end = |start: u64| (start + ORDERS_PER_BATCH).min(sizes.orders);
+    store(folder, "lineorder", starts.map(|start| lines(start, end(start), &sizes)))
 }
 
 struct Sizes {
@@ -118,36 +114,6 @@ impl Sizes {
             parts: times(200_000.0, parts),
         }
     }
-}
-
-fn store(
-    folder: &Path,
-    table: &str,
-    batches: impl IntoIterator<Item = RecordBatch>,
-) -> Result<(), String> {
-    let path = folder.join(format!("{table}.parquet"));
-    let say = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let zstd = ZstdLevel::try_new(1).map_or(Compression::UNCOMPRESSED, Compression::ZSTD);
-    let properties = WriterProperties::builder()
-        .set_compression(zstd)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .build();
-    let file = File::create(&path).map_err(|error| say(&error))?;
-    let mut writer = None;
-    for batch in batches {
-        let open = match &mut writer {
-            Some(open) => open,
-            none => {
-                let file = file.try_clone().map_err(|error| say(&error))?;
-                none.insert(
-                    ArrowWriter::try_new(file, batch.schema(), Some(properties.clone()))
-                        .map_err(|error| say(&error))?,
-                )
-            }
-        };
-        open.write(&batch).map_err(|error| say(&error))?;
-    }
-    writer.map_or(Ok(()), |writer| writer.close().map(|_| ()).map_err(|error| say(&error)))
 }
 
 fn integers(rows: u64, value: impl Fn(u64) -> i32) -> ArrayRef {

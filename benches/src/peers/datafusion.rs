@@ -1,0 +1,154 @@
+//! Plain DataFusion with default settings but for the number of threads, as a peer that speaks the protocol.
+//!
+//! This program runs itself with the argument `datafusion` for it; a process has one session on the Parquet files. It
+//! never has our functions or rules.
+
+use std::io::{self, BufRead, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::error::Result;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+/// Answers the request on standard input.
+pub(crate) fn serve() -> std::result::Result<(), String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
+    let request: Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
+    let threads = number(&request, "threads");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let limit = Duration::from_secs(number(&request, "limit_s") as u64);
+    let answers = runtime.block_on(async {
+        let answering = async {
+            let context = open(&request, threads).await?;
+            answer(&request, context).await
+        };
+        match tokio::time::timeout(limit, answering).await {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(error)) => vec![json!({ "reason": error.to_string() })],
+            Err(_) => vec![json!({ "reason": format!("longer than {} s", limit.as_secs()) })],
+        }
+    });
+    let mut out = io::stdout().lock();
+    answers
+        .iter()
+        .try_for_each(|answer| writeln!(out, "{answer}"))
+        .map_err(|error| error.to_string())
+}
+
+fn number(request: &Value, name: &str) -> usize {
+    request[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(1)
+}
+
+fn texts(request: &Value) -> Vec<String> {
+    let queries = request["queries"].as_array().into_iter().flatten();
+    queries.filter_map(|query| query.as_str().map(str::to_owned)).collect()
+}
+
+async fn open(request: &Value, threads: usize) -> Result<SessionContext> {
+    let context =
+        SessionContext::new_with_config(SessionConfig::new().with_target_partitions(threads));
+    let folder = format!(
+        "{}/{}",
+        request["folder"].as_str().unwrap_or_default(),
+        request["data"].as_str().unwrap_or_default()
+    );
+    for table in request["tables"].as_array().into_iter().flatten() {
+        let table = table[0].as_str().unwrap_or_default();
+        let file = format!("{folder}/{table}.parquet");
+        context.register_parquet(table, file, ParquetReadOptions::default()).await?;
+    }
+    Ok(context)
+}
+
+async fn answer(request: &Value, context: SessionContext) -> Result<Vec<Value>> {
+    let texts = texts(request);
+    match request["action"].as_str() {
+        Some("load") => {
+            Ok(vec![json!({ "seconds": 0.0, "version": datafusion::DATAFUSION_VERSION })])
+        }
+        Some("crowd") => Ok(vec![crowd(request, context, texts).await?]),
+        Some(_) | None => {
+            let mut answers = vec![];
+            for text in &texts {
+                answers.push(run(request, &context, text).await?);
+            }
+            Ok(answers)
+        }
+    }
+}
+
+async fn timed(context: &SessionContext, text: &str) -> Result<(f64, Vec<RecordBatch>)> {
+    let began = Instant::now();
+    let batches = context.sql(text).await?.collect().await?;
+    Ok((began.elapsed().as_secs_f64(), batches))
+}
+
+async fn run(request: &Value, context: &SessionContext, text: &str) -> Result<Value> {
+    let (cold, batches) = timed(context, text).await?;
+    let rows = cells(&batches)?;
+    let enough = request["enough_s"].as_f64().unwrap_or_default();
+    let mut hot: Vec<f64> = vec![];
+    while hot.len() < number(request, "runs")
+        && (hot.is_empty() || hot.iter().sum::<f64>() < enough)
+    {
+        hot.push(timed(context, text).await?.0);
+    }
+    Ok(json!({ "cold": cold, "hot": hot, "rows": rows }))
+}
+
+async fn crowd(request: &Value, context: SessionContext, texts: Vec<String>) -> Result<Value> {
+    for text in &texts {
+        timed(&context, text).await?;
+    }
+    let (context, texts) = (Arc::new(context), Arc::new(texts));
+    let latencies = Arc::new(Mutex::new(vec![]));
+    let until = Duration::from_secs_f64(request["seconds"].as_f64().unwrap_or_default());
+    let began = Instant::now();
+    let mut clients: JoinSet<Result<()>> = JoinSet::new();
+    for client in 0..number(request, "clients") {
+        let (context, texts) = (Arc::clone(&context), Arc::clone(&texts));
+        let latencies = Arc::clone(&latencies);
+        clients.spawn(async move {
+            let mut turn = client;
+            while began.elapsed() < until {
+                let (seconds, _) = timed(&context, &texts[turn % texts.len()]).await?;
+                latencies.lock().unwrap_or_else(PoisonError::into_inner).push(seconds);
+                turn += 1;
+            }
+            Ok(())
+        });
+    }
+    for ended in clients.join_all().await {
+        ended?;
+    }
+    let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(json!({ "seconds": began.elapsed().as_secs_f64(), "latencies": *latencies }))
+}
+
+/// Rows of texts; None is NULL.
+pub(super) fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<Option<String>>>> {
+    let options = FormatOptions::default();
+    let mut rows = vec![];
+    for batch in batches {
+        let columns = batch.columns().iter();
+        let shown: Vec<_> = columns
+            .map(|column| ArrayFormatter::try_new(column, &options))
+            .collect::<std::result::Result<_, _>>()?;
+        for row in 0..batch.num_rows() {
+            let cell = |(place, column): (usize, &ArrayFormatter<'_>)| {
+                batch.column(place).is_valid(row).then(|| column.value(row).to_string())
+            };
+            rows.push(shown.iter().enumerate().map(cell).collect());
+        }
+    }
+    Ok(rows)
+}
