@@ -214,7 +214,7 @@ def queries():
            Rel(fetch=proto.FetchRel(offset_expr=literal(i64=1), count_expr=literal(i64=2), input=Rel(sort=proto.SortRel(
                input=channel, sorts=[proto.SortField(expr=field(1), direction="SORT_DIRECTION_ASC_NULLS_FIRST")])))),
            ["name", "channel_id"])
-    yield ("literals", "SELECT 12.50 AS money, DATE '2024-02-29' AS day, TIMESTAMP '1970-01-01 00:00:01.5' AS moment, '0f' AS text, CAST(NULL AS BIGINT) AS nothing, CAST(-7 AS SMALLINT) AS small, true AS yes",
+    yield ("literals", "SELECT CAST(12.50 AS DECIMAL(4, 2)) AS money, DATE '2024-02-29' AS day, TIMESTAMP '1970-01-01 00:00:01.5' AS moment, '0f' AS text, CAST(NULL AS BIGINT) AS nothing, CAST(-7 AS SMALLINT) AS small, true AS yes",
            projected(rows((1,)), 1,
                      literal(decimal=Expression.Literal.Decimal(value=(1250).to_bytes(16, "little"), precision=4, scale=2)),
                      literal(date=19782), literal(precision_timestamp=Expression.Literal.PrecisionTimestamp(precision=6, value=1500000)),
@@ -307,7 +307,7 @@ def others():
     unknown = proto.Plan.FromString(plan(projected(notes, 3, call("upper", field(1))), ["u"]))
     for declared in unknown.extensions:
         if declared.extension_function.name == "upper:str":
-            declared.extension_function.name = "uper:str"
+            declared.extension_function.name = "uppr:str"
     yield ("unknown function", "did you mean \"upper\"", unknown.SerializeToString())
     yield ("window function as a scalar", "window_function", plan(projected(notes, 3, call("rfm_score", field(0), field(0))), ["s"]))
     yield ("unknown segment", "nobody", plan(filtered(notes, call("in_segment", field(0), literal(string="nobody"))), ["a", "b", "c"]))

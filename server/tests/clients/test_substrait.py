@@ -6,8 +6,8 @@ The plans are kept in testdata/substrait, with the scripts that made them. They 
 """
 
 import base64
+import decimal
 import json
-import math
 import pathlib
 import re
 
@@ -94,10 +94,10 @@ def query(connection, sql):
 
 
 def rows(answer, ordered):
-    """Values as they compare: floats to nine digits, rows in any order unless one was asked for."""
+    """Values as they compare: numbers with a point to nine digits, rows in any order unless one was asked for."""
     def plain(value):
-        if isinstance(value, float):
-            return "nan" if math.isnan(value) else f"{value:.9g}"
+        if isinstance(value, (float, decimal.Decimal)):
+            return f"{float(value):.9g}"
         return str(value)
 
     found = list(zip(*(map(plain, column) for column in answer.to_pydict().values()))) if answer.num_columns else []
