@@ -39,13 +39,7 @@ impl TestServer {
     /// A server with certificates, tokens or issuers of its own.
     pub(crate) async fn secured(security: Security) -> Self {
         let warehouse = TempDir::new().unwrap();
-        let options = EngineOptions {
-            warehouse: warehouse.path().join("warehouse").to_str().unwrap().to_owned(),
-            memory_limit_bytes: Some(512 << 20),
-            threads: Some(2),
-            ..EngineOptions::default()
-        };
-        let engine = Engine::open(options).await.unwrap();
+        let engine = Engine::open(options(&warehouse)).await.unwrap();
         let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let options = ServeOptions { flight: any_port, http: Some(any_port), security };
         let server = Box::pin(Server::bind(Arc::clone(&engine), options)).await.unwrap();
@@ -83,6 +77,16 @@ impl TestServer {
     /// A client that speaks Flight, for everything the other one hides.
     pub(crate) async fn raw(&self) -> FlightServiceClient<Channel> {
         FlightServiceClient::new(self.channel().await)
+    }
+}
+
+/// A small engine on a warehouse in an empty folder.
+pub(crate) fn options(folder: &TempDir) -> EngineOptions {
+    EngineOptions {
+        warehouse: folder.path().join("warehouse").to_str().unwrap().to_owned(),
+        memory_limit_bytes: Some(512 << 20),
+        threads: Some(2),
+        ..EngineOptions::default()
     }
 }
 
