@@ -70,18 +70,18 @@ mod tests {
 
     #[test]
     fn an_option_must_allow_what_is_done() {
-        let check = |function: &str, name: &str, preferences: &[&str], accepted: bool| {
+        let accepts = |function: &str, name: &str, preferences: &[&str], accepted: bool| {
             let option = FunctionOption {
                 name: name.to_owned(),
                 preferences: preferences.iter().map(|way| (*way).to_owned()).collect(),
             };
-            assert_eq!(super::check(function, &[option]).is_ok(), accepted, "{function} {name}");
+            assert_eq!(check(function, &[option]).is_ok(), accepted, "{function} {name}");
         };
-        check("add", "overflow", &["ERROR"], false);
-        check("add", "overflow", &["ERROR", "silent"], true);
-        check("add", "overflow", &[], true);
-        check("like", "case_sensitivity", &["CASE_INSENSITIVE"], true);
-        check("contains", "case_sensitivity", &["CASE_INSENSITIVE"], false);
-        check("contains", "nonsense", &["X"], false);
+        accepts("add", "overflow", &["ERROR"], false);
+        accepts("add", "overflow", &["ERROR", "silent"], true);
+        accepts("add", "overflow", &[], true);
+        accepts("like", "case_sensitivity", &["CASE_INSENSITIVE"], true);
+        accepts("contains", "case_sensitivity", &["CASE_INSENSITIVE"], false);
+        accepts("contains", "nonsense", &["X"], false);
     }
 }
