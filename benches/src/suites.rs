@@ -41,13 +41,16 @@ struct Star {
     write: fn(&Path, f64) -> Result<(), String>,
 }
 
+/// The name of a suite and its questions.
+type Suite = (&'static str, fn() -> Vec<Query>);
+
 /// One question, as each engine is asked.
 #[derive(Debug, Clone)]
 struct Query {
     name: String,
     sql: String,
     /// Words of its own for a dialect.
-    others: Vec<(&'static str, &'static str)>,
+    others: Vec<(&'static str, String)>,
     /// Whether the rows come in an order.
     is_ordered: bool,
 }
@@ -57,8 +60,8 @@ impl Query {
         Self { name: name.into(), sql: sql.into(), others: vec![], is_ordered: true }
     }
 
-    fn told(mut self, dialect: &'static str, sql: &'static str) -> Self {
-        self.others.push((dialect, sql));
+    fn told(mut self, dialect: &'static str, sql: impl Into<String>) -> Self {
+        self.others.push((dialect, sql.into()));
         self
     }
 
@@ -110,7 +113,7 @@ struct Kept<'a> {
 
 impl Kept<'_> {
     /// Writes and loads a star, if one of its suites is wanted, and asks them.
-    fn star(&mut self, star: &Star, suites: &[(&str, fn() -> Vec<Query>)]) -> Result<(), String> {
+    fn star(&mut self, star: &Star, suites: &[Suite]) -> Result<(), String> {
         let wants = |name: &str| name.contains(self.part);
         let wanted: Vec<_> = suites.iter().filter(|(name, _)| wants(name)).collect();
         let has_crowd = star.name == crm::STAR.name && wants("dashboards");
