@@ -390,6 +390,8 @@ def test_a_transaction_that_loses_a_race_says_so(server, connection, table):
         with pytest.raises(adbc_driver_manager.Error) as caught:
             ours.commit()
         assert "nothing was written" in str(caught.value)
+    # The driver begins no other transaction after a failed commit, so the connection is of no use any more.
+    with flight_sql.connect(server.address) as ours, ours.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table}")
         with pytest.raises(flight_sql.ProgrammingError) as caught:
             cursor.execute("CREATE SCHEMA IF NOT EXISTS second")
