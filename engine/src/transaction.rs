@@ -39,7 +39,7 @@ pub struct Savepoint(u64);
 enum Progress {
     Open {
         /// The table that was changed, as it would be after a commit.
-        table: Option<TableVersion>,
+        table: Option<Box<TableVersion>>,
         /// In the order they were made.
         savepoints: Vec<Marked>,
         /// How many there ever were.
@@ -52,7 +52,7 @@ enum Progress {
 struct Marked {
     savepoint: Savepoint,
     name: String,
-    table: Option<TableVersion>,
+    table: Option<Box<TableVersion>>,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -108,7 +108,7 @@ impl Transaction {
     }
 
     /// Takes what is pending out.
-    fn restart(&self) -> Result<Option<TableVersion>> {
+    fn restart(&self) -> Result<Option<Box<TableVersion>>> {
         let mut progress = self.lock();
         let table = progress.end()?;
         *progress = Progress::new();
@@ -182,7 +182,7 @@ impl Transaction {
                 (std::mem::replace(table, back.clone()), back)
             };
             if let Some(undone) = undone {
-                undone.discard(back.as_ref()).await;
+                undone.discard(back.as_deref()).await;
             }
             Ok(())
         })
@@ -205,7 +205,7 @@ impl Transaction {
     pub(crate) fn version_of(&self, table: &Table) -> Result<Option<TableVersion>> {
         match &*self.lock() {
             Progress::Open { table: Some(changed), .. } if changed.table().id == table.id => {
-                Ok(Some(changed.clone()))
+                Ok(Some(TableVersion::clone(changed)))
             }
             Progress::Open { .. } => Ok(None),
             Progress::Over => Err(over()),
@@ -239,7 +239,7 @@ impl Transaction {
         self.admit(seen.table())?;
         let mut progress = self.lock();
         let Progress::Open { table, .. } = &mut *progress else { return Err(over()) };
-        let base = match table.as_ref() {
+        let base = match table.as_deref() {
             None => seen,
             Some(current) if current.is_staged_as(seen) => current,
             // Another statement of this transaction ended meanwhile.
@@ -252,11 +252,11 @@ impl Transaction {
                 .with_hint("run the statements of a transaction one after another"));
             }
         };
-        *table = Some(base.stage(written, removal, operation)?);
+        *table = Some(Box::new(base.stage(written, removal, operation)?));
         Ok(())
     }
 
-    async fn publish(&self, table: Option<TableVersion>) -> Result<()> {
+    async fn publish(&self, table: Option<Box<TableVersion>>) -> Result<()> {
         let Some(table) = table else { return Ok(()) };
         let outcome = self.publish_one(&table).await;
         if outcome.is_err() {
@@ -292,7 +292,7 @@ impl Progress {
         Self::Open { table: None, savepoints: Vec::new(), numbered: 0 }
     }
 
-    fn end(&mut self) -> Result<Option<TableVersion>> {
+    fn end(&mut self) -> Result<Option<Box<TableVersion>>> {
         match std::mem::replace(self, Self::Over) {
             Self::Open { table, .. } => Ok(table),
             Self::Over => Err(over()),

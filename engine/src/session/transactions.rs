@@ -10,7 +10,7 @@ use super::Session;
 use crate::error::{EngineError, Result};
 use crate::sql::statement::transaction::none_open;
 use crate::transaction::Transaction;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 impl Session {
     /// A transaction that belongs to whoever holds it.
@@ -22,7 +22,7 @@ impl Session {
     #[must_use]
     pub fn within(&self, transaction: &Arc<Transaction>) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
-            me: me.clone(),
+            me: Weak::clone(me),
             id: self.id,
             engine: Arc::clone(&self.engine),
             identity: self.identity.clone(),

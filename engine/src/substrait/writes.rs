@@ -154,7 +154,7 @@ impl Reader<'_> {
             });
             values.push((place, meant.unwrap_or(Expr::Column(column))));
         }
-        updated(names, target, rows, values)
+        updated(names, target, rows, &values)
     }
 
     fn update_relation(&mut self, update: &Update) -> Result<LogicalPlan> {
@@ -183,7 +183,7 @@ impl Reader<'_> {
             values.push((place, self.row_expression(&value.expression, &scope)?));
         }
         let rows = self.filtered(rows, &update.condition)?;
-        updated(&table.names, target, rows.plan, values)
+        updated(&table.names, target, rows.plan, &values)
     }
 
     fn create_table(&mut self, names: &[String], write: &Write) -> Result<LogicalPlan> {
@@ -252,7 +252,7 @@ fn updated(
     names: &[String],
     target: Arc<dyn TableSource>,
     rows: LogicalPlan,
-    values: Vec<(usize, Expr)>,
+    values: &[(usize, Expr)],
 ) -> Result<LogicalPlan> {
     let reference = table_reference(names)?;
     let mut columns = Vec::with_capacity(target.schema().fields().len());
