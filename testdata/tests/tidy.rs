@@ -180,7 +180,8 @@ mod tests {
     fn of_the_engine_only_substrait_names_messages() {
         check(|name, text| {
             let named = text.contains(&["prost", "::"].concat());
-            let wrong = name.starts_with("engine/src/") && !name.starts_with("engine/src/substrait");
+            let wrong =
+                name.starts_with("engine/src/") && !name.starts_with("engine/src/substrait");
             (named && wrong).then(|| "only engine/src/substrait may name prost".to_owned())
         });
     }

@@ -119,7 +119,7 @@ impl HotColumns {
         before.saturating_sub(memory.size())
     }
 
-    /// Whether these columns of a file were wanted before. Asking notes that they are wanted now.
+    /// Whether these columns of a file, or of a part of it, were wanted before. Asking notes that they are wanted now.
     fn wanted_before(&self, file: &Arc<str>, columns: &[Arc<str>]) -> bool {
         let mut all = true;
         for column in columns {

@@ -199,9 +199,9 @@ mod tests {
     };
     use arrow::compute::FilterBuilder;
 
-    fn round_trip(pieces: Vec<ArrayRef>, kept: &DataType) {
+    fn round_trip(pieces: &[ArrayRef], kept: &DataType) {
         let kind = pieces[0].data_type().clone();
-        let column = Column::new(&pieces, &kind).unwrap();
+        let column = Column::new(pieces, &kind).unwrap();
         for (place, piece) in pieces.iter().enumerate() {
             assert_eq!(column.pieces()[place].kept.data_type(), kept);
             assert_eq!(&column.rows(place, None).unwrap(), piece);
@@ -215,27 +215,27 @@ mod tests {
     #[test]
     fn values_come_back_as_they_were() {
         let whole = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
-        round_trip(vec![whole(vec![Some(0), None, Some(255)])], &DataType::UInt8);
-        round_trip(vec![whole(vec![Some(0)]), whole(vec![Some(256), None])], &DataType::UInt16);
-        round_trip(vec![whole(vec![Some(-1), Some(127)])], &DataType::Int8);
-        round_trip(vec![whole(vec![Some(-1), Some(128)])], &DataType::Int16);
-        round_trip(vec![whole(vec![Some(19_980_101)])], &DataType::UInt32);
-        round_trip(vec![whole(vec![Some(-1), Some(1 << 31)])], &DataType::Int64);
-        round_trip(vec![whole(vec![Some(i64::MIN), Some(i64::MAX)])], &DataType::Int64);
-        round_trip(vec![whole(vec![None, None])], &DataType::UInt8);
-        round_trip(vec![Arc::new(Int16Array::from(vec![1, 300]))], &DataType::Int16);
-        round_trip(vec![Arc::new(Date32Array::from(vec![Some(20_000), None]))], &DataType::UInt16);
-        round_trip(vec![Arc::new(TimestampSecondArray::from(vec![1 << 31]))], &DataType::UInt32);
-        round_trip(vec![Arc::new(UInt64Array::from(vec![1]))], &DataType::UInt64);
-        round_trip(vec![Arc::new(StringArray::from(vec!["a"]))], &DataType::Utf8);
+        round_trip(&[whole(vec![Some(0), None, Some(255)])], &DataType::UInt8);
+        round_trip(&[whole(vec![Some(0)]), whole(vec![Some(256), None])], &DataType::UInt16);
+        round_trip(&[whole(vec![Some(-1), Some(127)])], &DataType::Int8);
+        round_trip(&[whole(vec![Some(-1), Some(128)])], &DataType::Int16);
+        round_trip(&[whole(vec![Some(19_980_101)])], &DataType::UInt32);
+        round_trip(&[whole(vec![Some(-1), Some(1 << 31)])], &DataType::Int64);
+        round_trip(&[whole(vec![Some(i64::MIN), Some(i64::MAX)])], &DataType::Int64);
+        round_trip(&[whole(vec![None, None])], &DataType::UInt8);
+        round_trip(&[Arc::new(Int16Array::from(vec![1, 300]))], &DataType::Int16);
+        round_trip(&[Arc::new(Date32Array::from(vec![Some(20_000), None]))], &DataType::UInt16);
+        round_trip(&[Arc::new(TimestampSecondArray::from(vec![1 << 31]))], &DataType::UInt32);
+        round_trip(&[Arc::new(UInt64Array::from(vec![1]))], &DataType::UInt64);
+        round_trip(&[Arc::new(StringArray::from(vec!["a"]))], &DataType::Utf8);
         let money = |values: Vec<Option<i128>>| {
             let money = Decimal128Array::from(values).with_precision_and_scale(38, 2).unwrap();
             Arc::new(money) as ArrayRef
         };
-        round_trip(vec![money(vec![Some(1250), None, Some(-1)])], &DataType::Int16);
-        round_trip(vec![money(vec![Some(1 << 40)])], &DataType::Int64);
+        round_trip(&[money(vec![Some(1250), None, Some(-1)])], &DataType::Int16);
+        round_trip(&[money(vec![Some(1 << 40)])], &DataType::Int64);
         let huge = money(vec![Some(i128::MAX / 10)]);
-        round_trip(vec![huge.clone()], huge.data_type());
+        round_trip(std::slice::from_ref(&huge), huge.data_type());
     }
 
     #[test]

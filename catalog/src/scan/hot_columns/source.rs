@@ -202,7 +202,12 @@ struct HotMorselizer {
 impl Morselizer for HotMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
         let name: Arc<str> = format!("{}{}", self.store, file.object_meta.location).into();
-        if !self.reading.hot.wanted_before(&name, &self.reading.names) {
+        // Another part of the file, read by another thread of the same scan, is not another scan.
+        let part: Arc<str> = match &file.range {
+            Some(range) => format!("{name}:{}", range.start).into(),
+            None => Arc::clone(&name),
+        };
+        if !self.reading.hot.wanted_before(&part, &self.reading.names) {
             return self.parquet.plan_file(file);
         }
         Ok(Box::new(HotFile {
