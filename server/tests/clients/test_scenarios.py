@@ -5,10 +5,10 @@ does and what it never does. In `middleware` that is all there is to see: the he
 answers a failing and a passing call. In `expiration_time:list_actions` the scenario counts two actions, and the other ones
 of Pareto are left out.
 
-Scenarios that are not here ask for what Pareto has not, so the interpreter would have to make it up: Substrait
-(`flight_sql:extension`), a result of which one part expires and another never does (`expiration_time:do_get`; every
-statement's ticket of Pareto expires), and commands that come back as metadata (`app_metadata_flight_info_endpoint`). The client
-of Go has no `do_exchange:echo`.
+Scenarios that are not here ask for what Pareto has not, so the interpreter would have to make it up: plans that are no
+Substrait, and ids of transactions and savepoints that the scenario chose (`flight_sql:extension`), a result of which one part
+expires and another never does (`expiration_time:do_get`; every statement's ticket of Pareto expires), and commands that come
+back as metadata (`app_metadata_flight_info_endpoint`). The client of Go has no `do_exchange:echo`.
 
 The client is a Go program, built once from its pinned version (`go.sum` of the module proxy checks it) into
 PARETO_CACHE_DIR with the Go that comes as a Python package, so nothing has to be installed beforehand.
