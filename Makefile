@@ -8,6 +8,8 @@ PARETO_CACHE_DIR ?= $(HOME)/.cache/pareto
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 VENV := $(PARETO_CACHE_DIR)/venv
 LOCKS := testdata/python
+CORPUS := datafusion-sqllogictest-55.2.0
+CORPUS_SHA256 := b270cea4d8c2b2c42773e60164204386fb97d7936736e5f126ac751b86d7dabe
 SF ?= 1
 BENCH ?= suites $(SF)
 
@@ -21,7 +23,7 @@ export PYTHONPATH := $(CURDIR)/testdata
 # dependencies, and most of them would be compiled a second time.
 
 .NOTPARALLEL:
-.PHONY: help test check tools rust-tools python programs fmt lint units clients bench deny python-lock
+.PHONY: help test check tools rust-tools python programs corpus fmt lint units clients bench deny python-lock
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -33,8 +35,8 @@ test: tools fmt lint units clients
 ## make check        format, lints, all Rust tests
 check: fmt lint units
 
-## make tools        checks the tools, installs what it can, sets up the Python packages
-tools: rust-tools python programs
+## make tools        checks the tools, installs what it can, sets up the Python packages and the corpus
+tools: rust-tools python programs corpus
 
 rust-tools:
 	@.ci/tools "$(PYTHON3)"
@@ -53,6 +55,16 @@ programs: rust-tools
 	$(call set-up,$(PARETO_CACHE_DIR)/superset,$(LOCKS)/superset.txt)
 	$(call set-up,$(PARETO_CACHE_DIR)/harlequin,$(LOCKS)/harlequin.txt)
 
+# The specifications of DataFusion, which `server/tests/it/corpus.rs` runs. The crate is only read: cargo fetches it and
+# nothing is built from it.
+corpus: rust-tools
+	@test -d $(PARETO_CACHE_DIR)/corpus/$(CORPUS) || { \
+	    echo "fetching $(CORPUS)" && cargo info -q $(subst sqllogictest-,sqllogictest@,$(CORPUS)) >/dev/null && \
+	    crate=$$(ls "$${CARGO_HOME:-$$HOME/.cargo}"/registry/cache/*/$(CORPUS).crate | head -n 1) && \
+	    echo "$(CORPUS_SHA256)  $$crate" | sha256sum --check --quiet && \
+	    unpacked=$$(mktemp -d) && tar -xzf "$$crate" -C "$$unpacked" && mkdir -p $(PARETO_CACHE_DIR)/corpus && \
+	    mv "$$unpacked"/$(CORPUS) $(PARETO_CACHE_DIR)/corpus/ && rmdir "$$unpacked"; }
+
 ## make fmt          is everything formatted?
 fmt:
 	cargo fmt --all --check
@@ -62,7 +74,7 @@ lint:
 	cargo clippy --release --workspace --all-targets -- -D warnings
 
 ## make units        unit tests, .slt specs, wire tests, the rules of the house
-units: python
+units: python corpus
 	cargo test --release --workspace
 
 ## make clients      the Python clients against the built binary

@@ -40,13 +40,8 @@ impl TestServer {
     /// A server with certificates, tokens or issuers of its own.
     pub(crate) async fn secured(security: Security) -> Self {
         let warehouse = Arc::new(TempDir::new().unwrap());
-        let options = EngineOptions {
-            warehouse: warehouse.path().join("warehouse").to_str().unwrap().to_owned(),
-            memory_limit_bytes: Some(512 << 20),
-            threads: Some(2),
-            ..EngineOptions::default()
-        };
-        Self::over(Engine::open(options).await.unwrap(), warehouse, security).await
+        let engine = Engine::open(options(&warehouse)).await.unwrap();
+        Self::over(engine, warehouse, security).await
     }
 
     /// Another server of the same warehouse, as after a restart: it has the data, and remembers nobody.
@@ -99,6 +94,16 @@ impl TestServer {
     /// A client that speaks Flight, for everything the other one hides.
     pub(crate) async fn raw(&self) -> FlightServiceClient<Channel> {
         FlightServiceClient::new(self.channel().await)
+    }
+}
+
+/// A small engine on a warehouse in an empty folder.
+pub(crate) fn options(folder: &TempDir) -> EngineOptions {
+    EngineOptions {
+        warehouse: folder.path().join("warehouse").to_str().unwrap().to_owned(),
+        memory_limit_bytes: Some(512 << 20),
+        threads: Some(2),
+        ..EngineOptions::default()
     }
 }
 

@@ -13,6 +13,8 @@ mod bad_input;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod health;
