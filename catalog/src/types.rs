@@ -82,11 +82,31 @@ pub fn storable(column: &str, data_type: &DataType) -> Result<DataType> {
     })
 }
 
-/// The type that a stored type is read as: texts and binaries come as views, which are cheaper to filter and group.
+/// The type that a stored type is read as: texts and binaries come as views, which are cheaper to filter and group. The
+/// items of lists are named as functions over lists name them, whatever the log calls them.
 pub(crate) fn as_read(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
         DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        other => with_plain_items(other),
+    }
+}
+
+fn with_plain_items(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::List(item) => {
+            let values = with_plain_items(item.data_type());
+            DataType::List(Arc::new(Field::new_list_field(values, item.is_nullable())))
+        }
+        DataType::Struct(fields) => DataType::Struct(
+            fields
+                .iter()
+                .map(|field| {
+                    let values = with_plain_items(field.data_type());
+                    Arc::new(Field::new(field.name(), values, field.is_nullable()))
+                })
+                .collect(),
+        ),
         other => other.clone(),
     }
 }
@@ -107,5 +127,15 @@ mod tests {
         assert!(error.message.contains("\"gap\""), "{error}");
         assert!(storable("x", &DataType::Null).is_err());
         assert!(storable("x", &DataType::Decimal256(50, 2)).is_err());
+    }
+
+    #[test]
+    fn items_have_one_name_at_every_depth() {
+        let list = |name: &str, of| DataType::List(Arc::new(Field::new(name, of, true)));
+        let nested = |name: &str| {
+            let inner = Field::new("marks", list(name, DataType::Utf8), true);
+            list(name, DataType::Struct(vec![inner].into()))
+        };
+        assert_eq!(as_read(&nested("element")), nested("item"));
     }
 }

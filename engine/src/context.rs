@@ -150,10 +150,20 @@ impl StatementContext {
     /// Runs a statement of ours. One that cannot be part of a transaction commits what is pending first.
     pub(crate) fn run<'a>(&'a self, statement: &'a dyn Own) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
-            if let (Effect::Commits, Some(transaction)) = (statement.effect(), &self.transaction) {
-                transaction.commit_pending().await?;
+            if statement.effect() == Effect::Commits {
+                self.commit_pending().await?;
             }
             statement.run(self).await
+        })
+    }
+
+    /// Commits what the transaction has pending, before a definition, which cannot be part of one.
+    pub(crate) fn commit_pending(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match &self.transaction {
+                Some(transaction) => transaction.commit_pending().await,
+                None => Ok(()),
+            }
         })
     }
 
@@ -224,8 +234,17 @@ impl StatementContext {
         &'a self,
         plan: &'a LogicalPlan,
     ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
+        Box::pin(async move { self.stream_optimized(&self.state.optimize(plan)?).await })
+    }
+
+    /// Runs a plan that is optimised already.
+    pub(crate) fn stream_optimized<'a>(
+        &'a self,
+        plan: &'a LogicalPlan,
+    ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
         Box::pin(async move {
-            let mut physical = self.state.create_physical_plan(plan).await?;
+            let planner = self.state.query_planner();
+            let mut physical = planner.create_physical_plan(plan, &*self.state).await?;
             if let Some(watch) = &self.watch {
                 physical = interrupt::guard(physical, watch.interrupt())?;
                 watch.follow(&physical);

@@ -13,6 +13,7 @@ use crate::password::Hashing;
 use crate::pool::QueryPool;
 use crate::progress::Progress;
 use crate::query_log::QueryLog;
+use crate::plan_cache::PlanCache;
 use crate::result_cache::ResultCache;
 use crate::rights::visible::Visible;
 use crate::session::Session;
@@ -69,6 +70,7 @@ pub struct Engine {
     hashing: Hashing,
     admission: Admission,
     visible: Visible,
+    plans: PlanCache,
     results: ResultCache,
     progress: Option<Arc<dyn Progress>>,
 }
@@ -102,6 +104,7 @@ impl Engine {
                 hashing: Hashing::default(),
                 admission: Admission::default(),
                 visible: Visible::default(),
+                plans: PlanCache::default(),
                 results,
                 progress: options.progress,
             }))
@@ -144,6 +147,11 @@ impl Engine {
     /// What users see of the catalog.
     pub(crate) fn visible(&self) -> &Visible {
         &self.visible
+    }
+
+    /// Plans that are kept.
+    pub(crate) fn plans(&self) -> &PlanCache {
+        &self.plans
     }
 
     /// Answers that are kept.

@@ -1,9 +1,13 @@
-//! Stopping a join that is in the middle of a batch.
+//! Stopping a join that multiplies rows.
 //!
-//! A query whose reader is gone is dropped, and an operator notices between two batches. A nested loop join may compare
-//! for hours without giving one. So its condition gets a checkpoint in front: each time it is evaluated, on some
-//! thousand pairs, it first looks whether the query is still wanted. It costs one read of memory, changes no answer, and
-//! is put in only where somebody can stop the query.
+//! A query whose reader is gone is dropped, and an operator notices when it waits. Two kinds of joins do not wait:
+//!
+//! * A nested loop join may compare for hours without giving a batch. So its condition gets a checkpoint in front: each
+//!   time it is evaluated, on some thousand pairs, it first looks whether the query is still wanted.
+//! * Any join may make millions of batches of two that it has read, and what counts or sums them takes one after the
+//!   other. So it gives way after some of them, as operators that read files do.
+//!
+//! Both cost next to nothing, change no answer, and are put in only where somebody can stop the query.
 //!
 //! Example: `SELECT count(*) FROM a, b WHERE a.x * b.x = 7` stops within milliseconds of its client's going away.
 
@@ -14,8 +18,11 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
-use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec,
+};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -37,27 +44,44 @@ impl Interrupt {
     }
 }
 
-/// The same plan, its nested loop joins with checkpoints.
+/// The same plan, its joins stoppable.
 pub(crate) fn guard(
     plan: Arc<dyn ExecutionPlan>,
     interrupt: &Interrupt,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let guarded = plan.transform_up(|node| {
-        let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() else {
-            return Ok(Transformed::no(node));
+        let node = match node.downcast_ref::<NestedLoopJoinExec>() {
+            Some(join) => check(join, interrupt)?.unwrap_or(node),
+            None => node,
         };
-        let Some(filter) = join.filter() else { return Ok(Transformed::no(node)) };
-        let condition = Arc::clone(filter.expression());
-        let checkpoint = Arc::new(Checkpoint { condition, interrupt: interrupt.clone() });
-        let filter = JoinFilter::new(
-            checkpoint,
-            filter.column_indices().to_vec(),
-            Arc::clone(filter.schema()),
-        );
-        let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
-        Ok(Transformed::yes(Arc::new(join)))
+        if multiplies(node.as_ref()) {
+            return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))));
+        }
+        Ok(Transformed::no(node))
     })?;
     Ok(guarded.data)
+}
+
+/// Whether an operator may give many batches for one it has read.
+fn multiplies(node: &dyn ExecutionPlan) -> bool {
+    node.is::<CrossJoinExec>()
+        || node.is::<HashJoinExec>()
+        || node.is::<NestedLoopJoinExec>()
+        || node.is::<SortMergeJoinExec>()
+}
+
+/// The join with a checkpoint in its condition, if it has one.
+fn check(
+    join: &NestedLoopJoinExec,
+    interrupt: &Interrupt,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(filter) = join.filter() else { return Ok(None) };
+    let condition = Arc::clone(filter.expression());
+    let checkpoint = Arc::new(Checkpoint { condition, interrupt: interrupt.clone() });
+    let filter =
+        JoinFilter::new(checkpoint, filter.column_indices().to_vec(), Arc::clone(filter.schema()));
+    let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
+    Ok(Some(Arc::new(join)))
 }
 
 /// A condition that is evaluated only while the query is wanted.

@@ -18,7 +18,7 @@ pub(crate) use names::Names;
 use crate::context::full;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
-use crate::result_cache::is_lasting;
+use crate::question::is_lasting;
 use crate::rights::{Behalf, Rights};
 use crate::session::Session;
 use crate::sql::{self, prepare};
@@ -175,7 +175,7 @@ impl Relations {
     }
 
     /// Notes that the statement itself names a table or view.
-    fn note(&self, name: &Name) {
+    pub(crate) fn note(&self, name: &Name) {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
     }
 
@@ -194,6 +194,11 @@ impl Relations {
             let table = self.catalog.table(name)?;
             self.open(table, AsOf::Latest).await
         })
+    }
+
+    /// The same for a table that was looked up before.
+    pub(crate) fn newest<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<TableVersion>> {
+        self.open(table, AsOf::Latest)
     }
 
     /// The table at a version, opened once.

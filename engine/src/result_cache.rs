@@ -15,20 +15,16 @@
 
 use crate::context::StatementContext;
 use crate::error::Result;
-use crate::login::Identity;
-use crate::settings::ParetoOptions;
+use crate::question::Question;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
-use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility, WindowFunctionDefinition};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::future::{BoxFuture, try_join_all};
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt, stream};
-use pareto_catalog::{AsOf, Table, Warehouse};
+use pareto_catalog::Table;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::pin::Pin;
@@ -37,22 +33,9 @@ use std::task::{Context, Poll};
 
 /// No larger answer is kept, in bytes.
 const LARGEST: usize = 1 << 20;
-/// Longer texts are not kept, in bytes.
-const LONGEST_TEXT: usize = 64 << 10;
 /// The part of the pool that answers may take, and the most whatever the pool.
 const PART: usize = 32;
 const MOST: usize = 256 << 20;
-
-/// Everything an answer depends on but the tables' versions.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Question {
-    pub(crate) sql: String,
-    pub(crate) catalog: u64,
-    pub(crate) identity: Identity,
-    pub(crate) acting_as: String,
-    pub(crate) schema: String,
-    pub(crate) settings: Vec<(&'static str, String)>,
-}
 
 /// An answer and the versions it was read from.
 #[derive(Debug)]
@@ -106,28 +89,10 @@ impl ResultCache {
         Self { kept, memory: Mutex::new(MemoryConsumer::new("result cache").register(pool)) }
     }
 
-    /// The kept answer, if every table is as it was.
-    pub(crate) fn answer<'a>(
-        &'a self,
-        question: &'a Arc<Question>,
-        warehouse: &'a Warehouse,
-    ) -> BoxFuture<'a, Result<Option<SendableRecordBatchStream>>> {
-        Box::pin(async move {
-            let Some(answer) = self.kept.get(question) else { return Ok(None) };
-            let newest = answer.tables.iter().map(|(table, seen)| async move {
-                Ok::<_, crate::EngineError>(
-                    warehouse.open_table(table, AsOf::Latest).await?.version() == *seen,
-                )
-            });
-            if try_join_all(newest).await?.contains(&false) {
-                self.kept.remove(question);
-                self.account();
-                return Ok(None);
-            }
-            let batches = stream::iter(answer.batches.clone().into_iter().map(Ok));
-            let rows = RecordBatchStreamAdapter::new(Arc::clone(&answer.schema), batches.boxed());
-            Ok(Some(Box::pin(rows) as SendableRecordBatchStream))
-        })
+    /// Gives up an answer that is none any more.
+    fn forget(&self, question: &Arc<Question>) {
+        self.kept.remove(question);
+        self.account();
     }
 
     fn keep(&self, question: Arc<Question>, answer: Answer) {
@@ -147,88 +112,43 @@ impl ResultCache {
 }
 
 impl StatementContext {
-    /// What is asked, when its answer may be kept.
-    pub(crate) fn question(&self, sql: &str) -> Option<Arc<Question>> {
-        let options = self.state.config_options().extensions.get::<ParetoOptions>();
-        let on = options.is_some_and(|options| options.result_cache);
-        if !on || self.transaction.is_some() || sql.len() > LONGEST_TEXT {
-            return None;
-        }
-        Some(Arc::new(self.session.question(sql, self.catalog.version)))
-    }
-
     /// The kept answer to a question, if it still is the answer.
     pub(crate) fn kept<'a>(
         &'a self,
         question: Option<&'a Arc<Question>>,
     ) -> BoxFuture<'a, Result<Option<SendableRecordBatchStream>>> {
         Box::pin(async move {
-            match question {
-                Some(question) => {
-                    self.engine.results().answer(question, self.engine.warehouse()).await
-                }
-                None => Ok(None),
+            let results = self.engine.results();
+            let Some(question) = question.filter(|_| self.options().result_cache) else {
+                return Ok(None);
+            };
+            let Some(answer) = results.kept.get(question) else { return Ok(None) };
+            if !self.unchanged(&answer.tables).await? {
+                results.forget(question);
+                return Ok(None);
             }
+            let batches = stream::iter(answer.batches.clone().into_iter().map(Ok));
+            let rows = RecordBatchStreamAdapter::new(Arc::clone(&answer.schema), batches.boxed());
+            Ok(Some(Box::pin(rows) as SendableRecordBatchStream))
         })
     }
 
-    /// Rows on their way out, kept for the next who asks if they may be.
+    /// Rows of a lasting plan on their way out, kept for the next who asks.
     pub(crate) fn keeping(
         &self,
         question: Option<Arc<Question>>,
-        lasting: bool,
         rows: SendableRecordBatchStream,
     ) -> BoxFuture<'_, SendableRecordBatchStream> {
         Box::pin(async move {
-            let Some(question) = question.filter(|_| lasting) else { return rows };
+            let Some(question) = question.filter(|_| self.options().result_cache) else {
+                return rows;
+            };
             let Some(tables) = self.relations().versions().await else { return rows };
             let (engine, batches) = (Arc::clone(&self.engine), Vec::new());
             let answer = Answer { tables, schema: rows.schema(), batches, bytes: 0 };
             Box::pin(Keeping { rows, engine, kept: Some((question, answer)) })
         })
     }
-}
-
-/// Whether a plan only asks, and with functions that answer the same each time.
-pub(crate) fn is_lasting(plan: &LogicalPlan) -> bool {
-    let mut lasting = true;
-    let walked = plan.apply_with_subqueries(|node| {
-        lasting &= !matches!(
-            node,
-            LogicalPlan::Explain(_)
-                | LogicalPlan::Analyze(_)
-                | LogicalPlan::Dml(_)
-                | LogicalPlan::Ddl(_)
-                | LogicalPlan::Copy(_)
-                | LogicalPlan::Statement(_)
-                | LogicalPlan::DescribeTable(_)
-                | LogicalPlan::Extension(_)
-        );
-        node.apply_expressions(|expr| {
-            expr.apply(|expr| {
-                lasting &= always_the_same(expr);
-                Ok(if lasting { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-            })
-        })
-    });
-    lasting && walked.is_ok()
-}
-
-fn always_the_same(expr: &Expr) -> bool {
-    let volatility = match expr {
-        Expr::ScalarFunction(call) => call.func.signature().volatility,
-        Expr::AggregateFunction(AggregateFunction { func, .. }) => func.signature().volatility,
-        Expr::WindowFunction(call) => {
-            let WindowFunction { fun, .. } = call.as_ref();
-            match fun {
-                WindowFunctionDefinition::AggregateUDF(function) => function.signature().volatility,
-                WindowFunctionDefinition::WindowUDF(function) => function.signature().volatility,
-            }
-        }
-        Expr::ScalarVariable(..) | Expr::Placeholder(_) => return false,
-        _ => return true,
-    };
-    volatility == Volatility::Immutable
 }
 
 /// Rows that are remembered as they pass, until they are too many.
@@ -273,6 +193,7 @@ impl RecordBatchStream for Keeping {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login::Identity;
     use crate::{Engine, EngineOptions, Outcome, Session};
     use arrow::util::pretty::pretty_format_batches;
     use futures::TryStreamExt;

@@ -20,7 +20,8 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::login::Identity;
 use crate::query_log::Running;
-use crate::result_cache::{Question, is_lasting};
+use crate::plan_cache::Planned;
+use crate::question::Question;
 use crate::rights::standing;
 use crate::settings::{self, ParetoOptions, SETTINGS};
 use crate::sql::tree::Tree;
@@ -311,13 +312,12 @@ pub(crate) fn ask<'a>(
         if let Some(rows) = context.kept(question.as_ref()).await? {
             return Ok(Outcome::Rows(rows));
         }
-        let plan = context.plan(statement).await?;
-        let lasting = question.is_some() && is_lasting(&plan);
-        match run_plan(context, plan).await? {
-            Outcome::Rows(rows) => {
-                Ok(Outcome::Rows(context.keeping(question, lasting, rows).await))
+        match context.planned(statement, question.as_ref()).await? {
+            Planned::Lasting(plan) => {
+                let rows = standing::watch(context, context.stream_optimized(&plan).await?);
+                Ok(Outcome::Rows(context.keeping(question, rows).await))
             }
-            other => Ok(other),
+            Planned::Fleeting(plan) => run_plan(context, plan).await,
         }
     })
 }
@@ -333,6 +333,7 @@ pub(crate) fn run_plan<'a>(
                 dml::execute(context, statement).await.map(Outcome::Affected)
             }
             LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) if !create.temporary => {
+                context.commit_pending().await?;
                 sql::create_table_from_plan(context, create).await
             }
             LogicalPlan::Ddl(statement) => Err(unsupported(ddl_name(statement))),

@@ -21,6 +21,8 @@ extensions_options! {
         pub grouping_cascade: bool, default = true
         /// Keep columns that queries ask for again decoded in memory
         pub scan_cache: bool, default = true
+        /// Keep and reuse the plans of repeated queries
+        pub plan_cache: bool, default = true
         /// Keep and reuse the results of repeated queries
         pub result_cache: bool, default = true
         /// How old an answer from a materialized view may be
@@ -82,6 +84,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.scan_cache",
         takes: Takes::Switch,
         about: "keep columns that queries ask for again decoded in memory",
+    },
+    Setting {
+        key: "pareto.plan_cache",
+        takes: Takes::Switch,
+        about: "reuse the plans of repeated queries",
     },
     Setting {
         key: "pareto.result_cache",

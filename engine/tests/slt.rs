@@ -25,8 +25,9 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 4] = [
+const SWITCHES: [&str; 5] = [
     "pareto.result_cache",
+    "pareto.plan_cache",
     "pareto.star_aggregate",
     "pareto.grouping_cascade",
     "pareto.scan_cache",

@@ -27,6 +27,7 @@ pub(crate) mod handshake;
 pub(crate) mod ingest;
 pub(crate) mod like;
 pub(crate) mod metadata;
+pub(crate) mod parcel;
 pub(crate) mod poll;
 pub(crate) mod prepared;
 pub(crate) mod redeem;

@@ -84,7 +84,7 @@ fn from_datafusion(error: &DataFusionError) -> EngineError {
         D::NotImplemented(text) => {
             EngineError::invalid(format!("not supported: {}", lower_first(&clean(text))))
         }
-        D::Internal(text) => EngineError::internal(clean(text)),
+        D::Internal(text) => from_internal(text),
         D::Plan(text) => from_plan_text(text),
         D::Configuration(text) | D::Execution(text) => EngineError::invalid(clean(text)),
         D::SchemaError(inner, _) => from_schema(inner),
@@ -107,6 +107,22 @@ fn from_datafusion(error: &DataFusionError) -> EngineError {
             .first()
             .map_or_else(|| EngineError::internal("an error without text"), from_datafusion),
         D::Shared(inner) => from_datafusion(inner),
+    }
+}
+
+/// What DataFusion calls a defect of its own although the statement is to blame: a part of its sentence, and ours.
+const MISTAKES: [(&str, &str); 2] = [
+    ("failed to convert size to usize", "array_resize: the size must not be negative"),
+    (
+        "unnest on struct can only be applied at the root level",
+        "unnest of a struct gives several columns: it cannot be an argument",
+    ),
+];
+
+fn from_internal(text: &str) -> EngineError {
+    match MISTAKES.iter().find(|(theirs, _)| text.contains(theirs)) {
+        Some((_, ours)) => EngineError::invalid(*ours),
+        None => EngineError::internal(clean(text)),
     }
 }
 

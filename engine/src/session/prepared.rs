@@ -1,13 +1,15 @@
 //! A prepared statement: SQL or a Substrait plan, read and checked once, run many times with different parameters.
 //!
-//! Its columns and parameter types are known before it runs. Each run takes the newest catalog and plans again, so that
-//! it sees rows committed since; what is kept is the promise that the statement is valid. A run binds exactly one row.
+//! Its columns and parameter types are known before it runs. Each run takes the newest catalog and sees rows committed
+//! since: it plans again, unless nothing that the plan depends on has changed ([`crate::plan_cache`]). What is kept is the
+//! promise that the statement is valid. A run binds exactly one row.
 //!
 //! Example: `prepare("SELECT * FROM sales WHERE customer_id = ?")`, then `execute(one row with one column)`.
 
 use super::{Outcome, Parts, Session, ask, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
+use crate::plan_cache::Planned;
 use crate::progress::QueryProgress;
 use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
@@ -47,13 +49,19 @@ impl Origin {
     fn plan<'a>(
         &'a self,
         context: &'a StatementContext,
-    ) -> BoxFuture<'a, Result<Option<LogicalPlan>>> {
+        sql: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Planned>>> {
         Box::pin(async move {
-            match self {
-                Self::Text => Ok(None),
-                Self::Tree(tree) => context.plan(tree.copy()?).await.map(Some),
-                Self::Substrait(plan) => context.plan_substrait(plan).await.map(Some),
-            }
+            Ok(match self {
+                Self::Text => None,
+                Self::Tree(tree) => {
+                    let question = context.question(sql);
+                    Some(context.planned(tree.copy()?, question.as_ref()).await?)
+                }
+                Self::Substrait(plan) => {
+                    Some(Planned::Fleeting(context.plan_substrait(plan).await?))
+                }
+            })
         })
     }
 }
@@ -103,8 +111,15 @@ impl Prepared {
         origin: Origin,
     ) -> BoxFuture<'a, Result<Self>> {
         Box::pin(async move {
-            let Some(plan) = origin.plan(context).await? else {
+            let Some(planned) = origin.plan(context, &sql).await? else {
                 return Err(EngineError::internal("a statement of ours has no plan"));
+            };
+            let plan = match planned {
+                Planned::Lasting(plan) => {
+                    let (schema, parameters) = (Arc::clone(plan.schema().inner()), no_columns());
+                    return Ok(Self { session, sql, origin, schema, parameters, update: false });
+                }
+                Planned::Fleeting(plan) => plan,
             };
             let update = matches!(
                 plan,
@@ -206,12 +221,13 @@ impl Prepared {
             {
                 return ask(&context, statement.copy()?, &self.sql).await;
             }
-            let Some(mut plan) = self.origin.plan(&context).await? else {
+            let Some(planned) = self.origin.plan(&context, &self.sql).await? else {
                 return match sql::parse(&self.sql)? {
                     Parsed::Own(statement) => context.run(statement.as_ref()).await,
                     Parsed::Sql(_) => Err(EngineError::internal("a statement changed its nature")),
                 };
             };
+            let mut plan = planned.into_plan();
             if let Some(row) = parameters.filter(|row| row.num_columns() > 0) {
                 plan = bind(plan, &row, &self.parameters)?;
             }

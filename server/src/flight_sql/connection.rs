@@ -3,7 +3,7 @@
 //! tonic puts [`ConnectionInfo`] into every request of the connection; when the last copy is gone the connection is
 //! closed and all its requests are over, so the sessions it carries end by themselves. The number of connections is
 //! bounded: one too many is closed at once, the others do not notice. With TLS, greetings go on side by side and have
-//! to end in time, so that nobody waits for a client that says nothing.
+//! to end in time, so that nobody waits for a client that says nothing. What is sent goes through a [`Parcel`].
 //!
 //! ```text
 //! listener ──> permit? ──yes──> TLS greeting, if any ──> Connection { socket, info } ──> tonic
@@ -23,8 +23,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
+use super::parcel::Parcel;
 use super::sessions::ConnectionSessions;
 use crate::tls::Tls;
 
@@ -63,16 +65,12 @@ impl ConnectionInfo {
 }
 
 /// Bytes in clear, or hidden.
-#[derive(Debug)]
-enum Socket {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+type Socket = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// A socket with its place among the live connections.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    socket: Socket,
+    socket: Parcel<Socket>,
     info: ConnectionInfo,
     _place: OwnedSemaphorePermit,
 }
@@ -134,14 +132,13 @@ impl Door {
         }
         let info = ConnectionInfo::new(Some(peer.ip()));
         let Some(tls) = &self.tls else {
-            return Some(Connection { socket: Socket::Plain(socket), info, _place: place });
+            return Some(Connection::new(Either::Left(socket), info, place));
         };
         let acceptor = tls.acceptor();
         self.greeting.spawn(async move {
             match tokio::time::timeout(GREETING, acceptor.accept(socket)).await {
                 Ok(Ok(socket)) => {
-                    let socket = Socket::Tls(Box::new(socket));
-                    Some(Connection { socket, info, _place: place })
+                    Some(Connection::new(Either::Right(Box::new(socket)), info, place))
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(%peer, %error, "no TLS with this client");
@@ -165,16 +162,19 @@ impl Connected for Connection {
     }
 }
 
+impl Connection {
+    fn new(socket: Socket, info: ConnectionInfo, place: OwnedSemaphorePermit) -> Self {
+        Self { socket: Parcel::new(socket), info, _place: place }
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
-            Socket::Tls(socket) => Pin::new(socket).poll_read(cx, buffer),
-        }
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }
 
@@ -184,24 +184,15 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write(cx, data),
-            Socket::Tls(socket) => Pin::new(socket).poll_write(cx, data),
-        }
+        Pin::new(&mut self.socket).poll_write(cx, data)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Socket::Tls(socket) => Pin::new(socket).poll_flush(cx),
-        }
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Socket::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -209,16 +200,10 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
-            Socket::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
-        }
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.socket {
-            Socket::Plain(socket) => socket.is_write_vectored(),
-            Socket::Tls(socket) => socket.is_write_vectored(),
-        }
+        self.socket.is_write_vectored()
     }
 }

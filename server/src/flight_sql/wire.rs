@@ -18,9 +18,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    Array, ArrayRef, FixedSizeListArray, RecordBatch, RecordBatchOptions, new_empty_array,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::{IpcMessage, SchemaAsIpc};
 use bytes::Bytes;
@@ -96,7 +99,7 @@ pub(crate) fn batch(batch: &RecordBatch, announced: &SchemaRef) -> Result<Record
             if column.data_type() == field.data_type() {
                 return Ok(Arc::clone(column));
             }
-            cast(column, field.data_type()).map_err(|source| {
+            convert(column, field.data_type()).map_err(|source| {
                 internal(&format!("converting column \"{}\"", field.name()), source)
             })
         })
@@ -104,6 +107,35 @@ pub(crate) fn batch(batch: &RecordBatch, announced: &SchemaRef) -> Result<Record
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(announced), columns, &options)
         .map_err(|source| internal("sending the result", source))
+}
+
+/// The column as another type. Casting forgets how many lists there are when none of them has room for anything.
+fn convert(column: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+    match data_type {
+        DataType::FixedSizeList(item, 0) => {
+            let (values, nulls) = (new_empty_array(item.data_type()), column.nulls().cloned());
+            let lists = FixedSizeListArray::try_new_with_length(
+                Arc::clone(item),
+                0,
+                values,
+                nulls,
+                column.len(),
+            )?;
+            Ok(Arc::new(lists))
+        }
+        _ => cast(column, data_type),
+    }
+}
+
+/// The entries of a map: its keys are never NULL, whatever their type.
+fn wire_entries(entries: &FieldRef, types: Types) -> FieldRef {
+    let DataType::Struct(fields) = entries.data_type() else { return wire_field(entries, types) };
+    let fields = fields.iter().enumerate().map(|(place, field)| match place {
+        0 => Arc::new(Field::new(field.name(), wire_type(field.data_type(), types), false)),
+        _ => wire_field(field, types),
+    });
+    let data_type = DataType::Struct(fields.collect());
+    Arc::new(Field::new(entries.name(), data_type, entries.is_nullable()))
 }
 
 fn wire_field(field: &FieldRef, types: Types) -> FieldRef {
@@ -141,7 +173,7 @@ fn wire_type(data_type: &DataType, types: Types) -> DataType {
         DataType::Struct(fields) => {
             DataType::Struct(fields.iter().map(|field| wire_field(field, types)).collect())
         }
-        DataType::Map(entries, sorted) => DataType::Map(wire_field(entries, types), *sorted),
+        DataType::Map(entries, sorted) => DataType::Map(wire_entries(entries, types), *sorted),
         plain => plain.clone(),
     }
 }
@@ -151,7 +183,9 @@ mod tests {
     use arrow::array::{
         Array, DictionaryArray, Int32Array, StringArray, StringViewArray, types::Int32Type,
     };
-    use arrow::array::{NullArray, cast::AsArray};
+    use arrow::array::{MapArray, NullArray, StructArray, cast::AsArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::Fields;
 
     use super::*;
 
@@ -221,6 +255,26 @@ mod tests {
         );
         assert_eq!(output.column(1).as_string::<i32>(), &StringArray::from(vec!["x", "y", "x"]));
         assert_eq!(output.column(2).null_count(), 3);
+    }
+
+    #[test]
+    fn nothing_in_lists_and_maps_travels_too() {
+        let item = Arc::new(Field::new("item", DataType::Null, true));
+        let values = Arc::new(NullArray::new(0));
+        let lists = FixedSizeListArray::try_new_with_length(item, 0, values, None, 2).unwrap();
+        let keys = Arc::new(Field::new("key", DataType::Null, false));
+        let fields: Fields = vec![keys, Arc::new(Field::new("value", DataType::Null, true))].into();
+        let none: Vec<ArrayRef> = vec![Arc::new(NullArray::new(0)), Arc::new(NullArray::new(0))];
+        let entries = StructArray::new(fields.clone(), none, None);
+        let entry = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        let offsets = OffsetBuffer::from_lengths([0, 0]);
+        let maps = MapArray::new(entry, offsets, entries, None, false);
+        let columns: Vec<(&str, ArrayRef)> =
+            vec![("lists", Arc::new(lists)), ("maps", Arc::new(maps))];
+        let input = RecordBatch::try_from_iter(columns).unwrap();
+        let announced = schema(&input.schema(), Types::Plain);
+        let output = batch(&input, &announced).unwrap();
+        assert_eq!((output.num_rows(), output.schema()), (2, announced));
     }
 
     #[test]

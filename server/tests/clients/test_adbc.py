@@ -334,10 +334,15 @@ def test_a_query_is_cancelled(connection):
     assert rows(connection, "SELECT 1") == [(1,)]
 
 
-def test_a_join_that_gives_nothing_stops_when_nobody_waits(server, connection):
+@pytest.mark.parametrize("busy", [
     # No pair fits, so for minutes there is no batch between which to notice that the reader is gone.
-    busy = ("SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b "
-            "WHERE (a.value * b.value) % 7 = 8")
+    "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b WHERE (a.value * b.value) % 7 = 8",
+    # Every pair fits, and who counts them is never without a batch.
+    "SELECT count(*), min(a.value + b.value) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b",
+    "SELECT count(*), min(a.value + b.value) FROM generate_series(1, 1000000) a JOIN generate_series(1, 1000000) b "
+    "ON a.value % 3 = b.value % 3",
+])
+def test_a_join_stops_when_nobody_waits(server, connection, busy):
     for stop in (lambda cursor: cursor.adbc_cancel(), lambda cursor: None):
         with flight_sql.connect(server.address, autocommit=True) as reader, reader.cursor() as cursor:
             cursor.execute(busy)

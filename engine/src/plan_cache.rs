@@ -1,0 +1,217 @@
+//! Plans of questions that are asked again, kept as long as they are exact.
+//!
+//! To plan a question takes a few milliseconds, which is as long as a small one runs. A driver asks every question twice,
+//! for its columns and for its rows, and a dashboard asks the same ones all day. So the optimised plan is kept under the
+//! [`Question`] with the versions of the tables that it reads, and is taken again while each of them is at its version. What
+//! the question names is kept too, so that rights that are revoked end it as if it had been planned anew.
+//!
+//! ```text
+//! asked ──> kept? ──> tables as they were? ──yes──> physical plan ──> rows
+//!             └──no───────┴──> parse, analyse, optimise ──> keep ──┘
+//! ```
+//!
+//! Plans are small, but nobody counts their bytes, so the number of plans and the length of their texts are bounded; those
+//! that were not asked for longest go first. `SET pareto.plan_cache = off` plans anew.
+//!
+//! Example: `SELECT sum(amount) FROM sales` over Flight SQL is planned once for its announcement and not again to run.
+
+use crate::context::StatementContext;
+use crate::error::Result;
+use crate::question::{Question, is_lasting};
+use crate::sql::tree::Tree;
+use datafusion::logical_expr::LogicalPlan;
+use futures::future::BoxFuture;
+use pareto_catalog::{Name, Table};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How many plans are kept at most.
+const MOST: usize = 512;
+/// How long their texts may be together, in bytes.
+const LONGEST_TEXTS: u64 = 1 << 20;
+
+/// A plan ready to be made physical.
+#[derive(Debug, Clone)]
+pub(crate) enum Planned {
+    /// Optimised, and the same each time while its tables are.
+    Lasting(Arc<LogicalPlan>),
+    /// As it was planned.
+    Fleeting(LogicalPlan),
+}
+
+impl Planned {
+    pub(crate) fn into_plan(self) -> LogicalPlan {
+        match self {
+            Self::Lasting(plan) => Arc::unwrap_or_clone(plan),
+            Self::Fleeting(plan) => plan,
+        }
+    }
+}
+
+/// A plan, what its statement names, and the versions of the tables it reads.
+#[derive(Debug)]
+struct Kept {
+    plan: Arc<LogicalPlan>,
+    read: BTreeSet<Name>,
+    tables: Vec<(Table, u64)>,
+}
+
+/// A plan weighs as much as its text, and an even share of all at least.
+#[derive(Debug, Clone, Copy)]
+struct Text;
+
+impl Weighter<Arc<Question>, Arc<Kept>> for Text {
+    fn weight(&self, question: &Arc<Question>, _: &Arc<Kept>) -> u64 {
+        (question.sql.len() as u64).max(LONGEST_TEXTS / MOST as u64)
+    }
+}
+
+/// The plans kept by one engine.
+pub(crate) struct PlanCache(Cache<Arc<Question>, Arc<Kept>, Text>);
+
+impl std::fmt::Debug for PlanCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlanCache").field("plans", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for PlanCache {
+    fn default() -> Self {
+        Self(Cache::with_weighter(MOST, LONGEST_TEXTS, Text))
+    }
+}
+
+impl StatementContext {
+    /// The plan of a statement: the kept one, or a new one that is kept if it lasts.
+    pub(crate) fn planned<'a>(
+        &'a self,
+        tree: Tree,
+        question: Option<&'a Arc<Question>>,
+    ) -> BoxFuture<'a, Result<Planned>> {
+        Box::pin(async move {
+            let question = question.filter(|_| self.options().plan_cache);
+            if let Some(plan) = self.kept_plan(question).await? {
+                return Ok(Planned::Lasting(plan));
+            }
+            let plan = self.plan(tree).await?;
+            if !is_lasting(&plan) {
+                return Ok(Planned::Fleeting(plan));
+            }
+            let plan = Arc::new(self.state.optimize(&plan)?);
+            if let (Some(question), Some(tables)) = (question, self.relations().versions().await) {
+                let kept = Kept { plan: Arc::clone(&plan), read: self.relations().read(), tables };
+                self.engine.plans().0.insert(Arc::clone(question), Arc::new(kept));
+            }
+            Ok(Planned::Lasting(plan))
+        })
+    }
+
+    fn kept_plan<'a>(
+        &'a self,
+        question: Option<&'a Arc<Question>>,
+    ) -> BoxFuture<'a, Result<Option<Arc<LogicalPlan>>>> {
+        Box::pin(async move {
+            let Some(question) = question else { return Ok(None) };
+            let Some(kept) = self.engine.plans().0.get(question) else { return Ok(None) };
+            if !self.unchanged(&kept.tables).await? {
+                self.engine.plans().0.remove(question);
+                return Ok(None);
+            }
+            kept.read.iter().for_each(|name| self.relations().note(name));
+            Ok(Some(Arc::clone(&kept.plan)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Engine, EngineOptions, Outcome, Session};
+    use arrow::util::pretty::pretty_format_batches;
+    use futures::TryStreamExt;
+    use std::sync::Arc;
+    use tempfile::{TempDir, tempdir};
+
+    async fn session(place: &TempDir) -> Arc<Session> {
+        let options = EngineOptions {
+            warehouse: place.path().join("warehouse").display().to_string(),
+            memory_limit_bytes: Some(64 << 20),
+            threads: Some(2),
+            ..EngineOptions::default()
+        };
+        let session = Engine::open(options).await.unwrap().session();
+        session.set("pareto.result_cache", "off").unwrap();
+        session
+    }
+
+    async fn ask(session: &Arc<Session>, sql: &str) -> String {
+        match session.execute(sql).await.unwrap() {
+            Outcome::Rows(rows) => {
+                let rows: Vec<_> = rows.try_collect().await.unwrap();
+                pretty_format_batches(&rows).unwrap().to_string()
+            }
+            Outcome::Affected(_) | Outcome::Done => String::new(),
+        }
+    }
+
+    async fn is_kept(session: &Arc<Session>, sql: &str) -> bool {
+        let context = session.context().await.unwrap();
+        let question = context.question(sql);
+        context.kept_plan(question.as_ref()).await.unwrap().is_some()
+    }
+
+    const SUM: &str = "SELECT sum(amount) AS amount FROM north";
+
+    async fn star(place: &TempDir) -> Arc<Session> {
+        let session = session(place).await;
+        for statement in [
+            "CREATE TABLE sales (region VARCHAR, amount BIGINT)",
+            "INSERT INTO sales VALUES ('north', 10), ('south', 20)",
+            "CREATE VIEW north AS SELECT * FROM sales WHERE region = 'north'",
+        ] {
+            ask(&session, statement).await;
+        }
+        session
+    }
+
+    #[tokio::test]
+    async fn a_plan_is_taken_again_until_a_table_of_it_changes() {
+        let place = tempdir().unwrap();
+        let session = star(&place).await;
+        assert!(!is_kept(&session, SUM).await);
+        // What is prepared need not be planned to run.
+        let prepared = session.prepare(SUM).await.unwrap();
+        assert!(is_kept(&session, SUM).await);
+        assert!(matches!(prepared.execute(None).await.unwrap(), Outcome::Rows(_)));
+        assert!(ask(&session, SUM).await.contains("10"));
+        let other = self::session(&place).await;
+        ask(&other, "INSERT INTO sales VALUES ('north', 60)").await;
+        assert!(!is_kept(&session, SUM).await);
+        assert!(ask(&session, SUM).await.contains("70"));
+        assert!(is_kept(&session, SUM).await);
+        ask(&other, "CREATE OR REPLACE VIEW north AS SELECT 7 AS amount").await;
+        assert!(!is_kept(&session, SUM).await);
+        assert!(ask(&session, SUM).await.contains('7'));
+    }
+
+    #[tokio::test]
+    async fn plans_that_differ_each_time_and_those_of_transactions_are_not_kept() {
+        let place = tempdir().unwrap();
+        let session = star(&place).await;
+        for sql in ["SELECT now()", "SELECT * FROM sales WHERE amount > random()", "SHOW TABLES"] {
+            ask(&session, sql).await;
+            assert!(!is_kept(&session, sql).await, "{sql}");
+        }
+        ask(&session, SUM).await;
+        ask(&session, "BEGIN").await;
+        ask(&session, "DELETE FROM sales").await;
+        assert!(!is_kept(&session, SUM).await);
+        assert!(!ask(&session, SUM).await.contains("10"));
+        ask(&session, "ROLLBACK").await;
+        assert!(ask(&session, SUM).await.contains("10"));
+        ask(&session, "SET pareto.plan_cache = off").await;
+        ask(&session, SUM).await;
+        assert!(!is_kept(&session, SUM).await);
+    }
+}

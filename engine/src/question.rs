@@ -1,0 +1,107 @@
+//! A question as it is known when it is asked again: what may be kept of it, and for how long that holds.
+//!
+//! Two things are kept: its plan ([`crate::plan_cache`]) and its answer ([`crate::result_cache`]). Both are exact, because
+//! everything they depend on is either part of the [`Question`], which is the key they are kept under, or a table whose
+//! version is looked up each time. There is no time after which they expire. Statements in a transaction, with parameters,
+//! of very long texts and of functions that answer differently each time are never kept.
+//!
+//! Example: `SELECT region, sum(amount) FROM sales GROUP BY region` depends on its text, the user, the settings, the
+//! version of the catalog, and the version of `sales`.
+
+use crate::context::StatementContext;
+use crate::error::{EngineError, Result};
+use crate::login::Identity;
+use crate::settings::ParetoOptions;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility, WindowFunctionDefinition};
+use futures::future::{BoxFuture, try_join_all};
+use pareto_catalog::Table;
+use std::sync::Arc;
+
+/// Longer texts are not kept, in bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// Everything a plan and an answer depend on but the tables' versions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    pub(crate) sql: String,
+    pub(crate) catalog: u64,
+    pub(crate) identity: Identity,
+    pub(crate) acting_as: String,
+    pub(crate) schema: String,
+    pub(crate) settings: Vec<(&'static str, String)>,
+}
+
+impl StatementContext {
+    /// What is asked, when something of it may be kept.
+    pub(crate) fn question(&self, sql: &str) -> Option<Arc<Question>> {
+        let options = self.options();
+        let on = options.result_cache || options.plan_cache;
+        if !on || self.transaction.is_some() || sql.len() > LONGEST_TEXT {
+            return None;
+        }
+        Some(Arc::new(self.session.question(sql, self.catalog.version)))
+    }
+
+    /// Whether each table still is at its version. The statement reads no other one then.
+    pub(crate) fn unchanged<'a>(
+        &'a self,
+        tables: &'a [(Table, u64)],
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let same = tables.iter().map(|(table, seen)| async move {
+                Ok::<_, EngineError>(self.relations().newest(table).await?.version() == *seen)
+            });
+            Ok(!try_join_all(same).await?.contains(&false))
+        })
+    }
+
+    /// The switches of our own.
+    pub(crate) fn options(&self) -> ParetoOptions {
+        let options = self.state.config_options().extensions.get::<ParetoOptions>();
+        options.cloned().unwrap_or_default()
+    }
+}
+
+/// Whether a plan only asks, and with functions that answer the same each time.
+pub(crate) fn is_lasting(plan: &LogicalPlan) -> bool {
+    let mut lasting = true;
+    let walked = plan.apply_with_subqueries(|node| {
+        lasting &= !matches!(
+            node,
+            LogicalPlan::Explain(_)
+                | LogicalPlan::Analyze(_)
+                | LogicalPlan::Dml(_)
+                | LogicalPlan::Ddl(_)
+                | LogicalPlan::Copy(_)
+                | LogicalPlan::Statement(_)
+                | LogicalPlan::DescribeTable(_)
+                | LogicalPlan::Extension(_)
+        );
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                lasting &= always_the_same(expr);
+                Ok(if lasting { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+            })
+        })
+    });
+    lasting && walked.is_ok()
+}
+
+fn always_the_same(expr: &Expr) -> bool {
+    let volatility = match expr {
+        Expr::ScalarFunction(call) => call.func.signature().volatility,
+        Expr::AggregateFunction(AggregateFunction { func, .. }) => func.signature().volatility,
+        Expr::WindowFunction(call) => {
+            let WindowFunction { fun, .. } = call.as_ref();
+            match fun {
+                WindowFunctionDefinition::AggregateUDF(function) => function.signature().volatility,
+                WindowFunctionDefinition::WindowUDF(function) => function.signature().volatility,
+            }
+        }
+        Expr::ScalarVariable(..) | Expr::Placeholder(_) => return false,
+        _ => return true,
+    };
+    volatility == Volatility::Immutable
+}
