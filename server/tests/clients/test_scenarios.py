@@ -27,6 +27,7 @@ from serving import Server, binary
 CACHE = pathlib.Path(os.environ.get("PARETO_CACHE_DIR", pathlib.Path.home() / ".cache" / "pareto")) / "go"
 MODULE = "github.com/apache/arrow-go/v18/arrow/internal/flight_integration/cmd/arrow-flight-integration-client"
 VERSION = "v18.7.0"
+PLANS = pathlib.Path(__file__).parents[3] / "testdata" / "substrait" / "messages.json"
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +43,12 @@ def client():
 
 @contextlib.contextmanager
 def interpreted(warehouse, *arguments):
-    """The port of an interpreter before a server of its own."""
+    """The port of an interpreter before a server of its own, and the address of that."""
     server = Server(warehouse)
     program = str(pathlib.Path(binary()).parent / "examples" / "scenarios")
-    interpreter = subprocess.Popen([program, server.address, *arguments], stdout=subprocess.PIPE, text=True)
+    interpreter = subprocess.Popen([program, server.address, str(PLANS), *arguments], stdout=subprocess.PIPE, text=True)
     try:
-        yield int(interpreter.stdout.readline())
+        yield int(interpreter.stdout.readline()), server.address
     finally:
         interpreter.terminate()
         interpreter.wait(15)
@@ -64,6 +65,7 @@ def run(client, port, scenario):
     "flight_sql",
     "flight_sql:ingestion",
     "poll_flight_info",
+    "expiration_time:do_get",
     "expiration_time:cancel_flight_info",
     "expiration_time:renew_flight_endpoint",
     "expiration_time:list_actions",
@@ -71,9 +73,11 @@ def run(client, port, scenario):
     "middleware",
     "session_options",
     "location:reuse_connection",
+    "app_metadata_flight_info_endpoint",
+    "flight_sql:extension",
 ])
 def test_a_scenario_of_apache_arrow(client, tmp_path, scenario):
-    with interpreted(tmp_path / "warehouse") as port:
+    with interpreted(tmp_path / "warehouse") as (port, _):
         run(client, port, scenario)
 
 
@@ -82,5 +86,5 @@ def test_who_shakes_hands_with_basic_auth_is_known_afterwards(client, tmp_path):
     warehouse = tmp_path / "warehouse"
     create = "CREATE USER arrow PASSWORD 'arrow and flight'"
     subprocess.run([binary(), "sql", "--warehouse", str(warehouse), "-c", create], check=True, timeout=120)
-    with interpreted(warehouse, "guarded") as port:
+    with interpreted(warehouse, "guarded") as (port, _):
         run(client, port, "auth:basic_proto")
