@@ -43,7 +43,7 @@ impl Dictionary {
             let query = CommandStatementQuery { query: query.to_owned(), transaction_id: None };
             descriptor.cmd = query.as_any().encode_to_vec().into();
         } else if let Some(command) = read(&descriptor.cmd) {
-            descriptor.cmd = self.command(command, wanted)?.into_any().encode_to_vec().into();
+            descriptor.cmd = self.encoded(&command, wanted)?.unwrap_or(descriptor.cmd);
         }
         Ok(descriptor)
     }
@@ -64,9 +64,9 @@ impl Dictionary {
         };
         let each: &[Wanted] = if twice { &[Wanted::Rows, Wanted::Count] } else { &[Wanted::Rows] };
         let asked = each.iter().map(|wanted| {
-            let command = self.command(command.clone(), *wanted)?;
-            let body = command.into_any().encode_to_vec().into();
-            Ok(Action { body, ..action.clone() })
+            let mut action = action.clone();
+            action.body = self.encoded(&command, *wanted)?.unwrap_or(action.body);
+            Ok(action)
         });
         asked.collect()
     }
@@ -99,6 +99,12 @@ impl Dictionary {
         };
         result.body = begun.encode_to_vec().into();
         result
+    }
+
+    /// A command in Pareto's words; nothing where it is in these already, so that it goes on as it came.
+    fn encoded(&self, theirs: &Command, wanted: Wanted) -> Result<Option<Bytes>, Status> {
+        let ours = self.command(theirs.clone(), wanted)?;
+        Ok((ours != *theirs).then(|| ours.into_any().encode_to_vec().into()))
     }
 
     fn command(&self, mut command: Command, wanted: Wanted) -> Result<Command, Status> {

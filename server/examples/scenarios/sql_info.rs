@@ -3,7 +3,7 @@
 //! The scenario compares values that are true of its own server alone:
 //!
 //! ```text
-//! FLIGHT_SQL_SERVER_SQL                     true     ──> false          it speaks SQL, and runs it a minute later
+//! FLIGHT_SQL_SERVER_SQL                     true     ──> false          and the scenario sends SQL all the same
 //! FLIGHT_SQL_SERVER_SUBSTRAIT_MIN_VERSION   0.20.0   ──> min_version
 //! FLIGHT_SQL_SERVER_SUBSTRAIT_MAX_VERSION   0.85.0   ──> max_version
 //! FLIGHT_SQL_SERVER_STATEMENT_TIMEOUT       0        ──> 42
@@ -20,6 +20,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, StringArr
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, UInt32Type};
 use arrow::record_batch::RecordBatch;
+use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::SqlInfo::{
@@ -33,8 +34,6 @@ use arrow_flight::{FlightData, Ticket};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use prost::Message;
 use tonic::{Status, Streaming};
-
-use arrow_flight::decode::FlightRecordBatchStream;
 
 /// What the scenario asks for, in its order.
 const ASKED: [SqlInfo; 8] = [
