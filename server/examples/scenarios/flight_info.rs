@@ -7,7 +7,8 @@
 //! | `expiration_time:..` | three endpoints that expire | the first one's moment is left out, so that nothing is promised of it |
 //! | `app_metadata_flight_info_endpoint` | the command that was asked for, as its descriptor | the same command, as metadata |
 //!
-//! Where Pareto's description is not the one of the table, the call fails.
+//! Where Pareto's description is not the one of the table, nothing is put in; with an expiry and a command, which would not be
+//! missed otherwise, the call fails.
 
 use arrow_flight::{FlightDescriptor, FlightInfo, Location};
 use tonic::Status;

@@ -9,15 +9,15 @@
 //! ```
 //!
 //! Every row, schema, ticket, count, code and moment is Pareto's own, and so are transactions, savepoints and prepared
-//! statements. What a scenario fixes and no real server has is put in on the way, and only where Pareto has answered the same
-//! under another name; where it has not, the call fails:
+//! statements. What a scenario fixes and no real server has is put in on the way, and only over what Pareto itself has
+//! answered to the same question. Where Pareto has no such answer nothing is put in, and the scenario fails:
 //!
 //! | Put in | In place of | In |
 //! |---|---|---|
 //! | SQL, by word, and another one within a transaction | the word | `words.rs` |
 //! | a Substrait plan, by what the call wants of it | the bytes `plan`; prepared, it is two statements of Pareto with one handle | `substrait.rs` |
 //! | `transaction_id`, `savepoint_id` | the ids that Pareto gave, which go back to Pareto in their place | `transactions.rs` |
-//! | five values of GetSqlInfo | Pareto's, each of the same number and type | `sql_info.rs` |
+//! | five values of GetSqlInfo, which are not true of Pareto | Pareto's, each of the same number and type | `sql_info.rs` |
 //! | the description of a column | Pareto's description of the column of that name and type | `description.rs` |
 //! | the URI of the connection that is there | no location, which means the same | `flight_info.rs` |
 //! | no expiry of the first of three endpoints | the moment that Pareto gave | `flight_info.rs` |

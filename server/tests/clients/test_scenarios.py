@@ -2,7 +2,7 @@
 
 Between the two stands `server/examples/scenarios`, which replaces the scenarios' words with SQL and Substrait plans. Rows,
 schemas, counts, tickets, transactions and savepoints are Pareto's; what a scenario fixes and no real server has is put in on
-the way, and only where Pareto has answered the same under another name:
+the way, and only over what Pareto itself has answered to the same question:
 
 * in `middleware` that is all there is to see: the header is the interpreter's, Pareto only answers a failing and a passing
   call; in `expiration_time:list_actions` the scenario counts two actions, and the other ones of Pareto are left out;
@@ -10,8 +10,8 @@ the way, and only where Pareto has answered the same under another name:
   sent, and what is prepared are both; the ids of transactions and savepoints are chosen by the scenario and stand for
   those that Pareto gave; of GetSqlInfo the versions of Substrait, the two timeouts and whether the server speaks SQL (the
   scenario says that it does not, and sends SQL) take the place of Pareto's values;
-* in `expiration_time:do_get` one part of the result has no expiry; every ticket of Pareto expires, so the moment that Pareto
-  gave for the first part is left out;
+* in `expiration_time:..` one part of the result has no expiry; every ticket of Pareto expires, so the moment that Pareto gave
+  for the first part is left out;
 * in `app_metadata_flight_info_endpoint` the command comes back as metadata; Pareto names it in the descriptor of the
   result, and that it is the same one is checked.
 
