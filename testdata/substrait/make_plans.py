@@ -1,6 +1,6 @@
 """Make the Substrait plans of this folder with producers that are not Pareto.
 
-    pip install datafusion==55.0.0 pyarrow==26.0.1 substrait-protobuf==0.106.0 protobuf==6.33.6
+    pip install datafusion==55.0.0 pyarrow==26.0.1 substrait==0.37.1 substrait-protobuf==0.106.0 protobuf==6.33.6
     python testdata/substrait/make_plans.py
 
     pip install ibis-substrait==4.0.1 ibis-framework==9.5.0 substrait==0.20.0     # in an environment of its own
@@ -10,7 +10,7 @@
 |---|---|---|
 | datafusion.json | DataFusion's own, of Python | every question of questions.sql, as written and as optimised |
 | ibis.json | ibis-substrait | questions of data frames, with the SQL that asks the same |
-| messages.json | the published messages, filled in by hand | writes, parameters, and what no producer writes |
+| messages.json | the published messages, filled in by hand | writes, parameters, what no producer writes, and the plans of Apache Arrow's scenarios |
 
 Each entry has a name, the plan in base64, and the SQL whose answer must be the same. Tables are those of tables.sql,
 without rows: a plan knows their columns only.

@@ -117,6 +117,13 @@ def written(op, table, columns, relation, **more):
     return Rel(write=proto.WriteRel(op=f"WRITE_OP_{op}", named_table=target, table_schema=columns, input=relation, **more))
 
 
+def updated(table, columns, condition, values):
+    update = proto.UpdateRel(named_table=proto.NamedTable(names=[table]), table_schema=columns, condition=condition)
+    for place, value in values.items():
+        update.transformations.add(transformation=value, column_target=place)
+    return Rel(update=update)
+
+
 def bag(text):
     return rows(*((int(value),) for value in text))
 
@@ -264,12 +271,9 @@ def writes():
            written("INSERT", "notes", schema(text=TEXT, id=I64), projected(
                filtered(read("notes", NOTES), call("equal", field(0), literal(i64=1))), 3,
                field(1), call("add", field(0), literal(i64=10)))))
-    update = proto.UpdateRel(named_table=proto.NamedTable(names=["notes"]), table_schema=NOTES,
-                             condition=call("gt", field(0), literal(i64=2)))
-    update.transformations.add(transformation=literal(string="many"), column_target=1)
-    update.transformations.add(transformation=call("add", field(0), literal(i64=1)), column_target=2)
     yield ("update relation", "VALUES (1, 'one', 1.50, 'new'), (2, 'two', 2.50, 'new'), (3, 'many', 4.00, 'new'), (11, 'many', 12.00, 'new')",
-           Rel(update=update))
+           updated("notes", NOTES, call("gt", field(0), literal(i64=2)),
+                   {1: literal(string="many"), 2: call("add", field(0), literal(i64=1))}))
     yield ("update by projection", "VALUES (1, 'ONE', 1.50, 'new'), (2, 'TWO', 2.50, 'new'), (3, 'many', 4.00, 'new'), (11, 'many', 12.00, 'new')",
            written("UPDATE", "notes", NOTES, projected(
                filtered(read("notes", NOTES), call("lt", field(0), literal(i64=3))), 3,
@@ -330,6 +334,26 @@ def others():
     yield ("40 filters", "", plan(deep, ["id", "text", "amount"]))
 
 
+def scenarios():
+    """What the interpreter of `server/examples/scenarios` sends for the "plan" of Apache Arrow's scenarios."""
+    id, row, every = schema(id=I64), schema(id=I64, changed=I64), literal(boolean=True)
+    bound = parameter(0, i64={"nullability": "NULLABILITY_NULLABLE"})
+    key = Expression(cast=Expression.Cast(input=bound, type=proto.Type(i32={"nullability": "NULLABILITY_NULLABLE"}),
+                                          failure_behavior="FAILURE_BEHAVIOR_THROW_EXCEPTION"))
+    more = {1: call("add", field(1), literal(i64=1))}
+    yield ("query", "SELECT id FROM one", plan(read("one", id), ["id"]))
+    yield ("query, prepared", "SELECT CAST($1 AS BIGINT) AS id", plan(projected(rows((0,)), 1, bound), ["id"]))
+    yield ("update", "UPDATE rows_10000 SET id = id", plan(updated("rows_10000", id, every, {0: field(0)})))
+    yield ("update, prepared", "UPDATE rows_20000 SET id = id", plan(updated("rows_20000", id, every, {0: field(0)})))
+    yield ("query in a transaction", "SELECT pkey FROM keys", plan(read("keys", schema(pkey=I32)), ["pkey"]))
+    yield ("query in a transaction, prepared", "SELECT CAST(CAST($1 AS BIGINT) AS INTEGER) AS pkey",
+           plan(projected(rows((0,)), 1, key), ["pkey"]))
+    yield ("update in a transaction", "UPDATE rows_25000 SET changed = changed + 1 WHERE id < 15001",
+           plan(updated("rows_25000", row, call("lt", field(0), literal(i64=15001)), more)))
+    yield ("update in a transaction, prepared", "UPDATE rows_25000 SET changed = changed + 1",
+           plan(updated("rows_25000", row, every, more)))
+
+
 def all():
     for name, sql, relation, names in queries():
         yield f"query: {name}", sql, plan(relation, names)
@@ -337,3 +361,5 @@ def all():
         yield f"write: {name}", sql, plan(relation)
     for name, expected, made in others():
         yield f"other: {name}", expected, made
+    for name, sql, made in scenarios():
+        yield f"scenario: {name}", sql, made
