@@ -11,7 +11,7 @@ mod local;
 mod memory;
 mod s3;
 
-use crate::{CatalogError, Result};
+use crate::{CatalogError, CatalogErrorKind, Result};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use std::sync::Arc;
@@ -34,6 +34,17 @@ impl Location {
     pub fn child(&self, relative: &str) -> Self {
         let path = Path::from_iter(self.path.parts().chain(Path::from(relative).parts()));
         Self { store: Arc::clone(&self.store), root: self.root.clone(), path }
+    }
+
+    /// The file below this one that a log names; its name is that of the object, letter for letter.
+    ///
+    /// # Errors
+    /// `Corrupt` for a name that no object can have.
+    pub fn file(&self, name: &str) -> Result<Path> {
+        let name = Path::parse(name).map_err(|error| {
+            CatalogError::new(CatalogErrorKind::Corrupt, format!("file {name:?} of a log: {error}"))
+        })?;
+        Ok(Path::from_iter(self.path.parts().chain(name.parts())))
     }
 
     /// The whole address, as other tools write it.

@@ -122,10 +122,7 @@ impl TableLog {
     async fn at_version(&self, table: &Table, version: u64) -> Result<EagerSnapshot> {
         let newest = self.log.get_latest_version(0).await.map_err(delta_error)?;
         if version > newest {
-            return Err(CatalogError::new(
-                CatalogErrorKind::NotFound,
-                format!("table {} has no version {version}; the newest is {newest}", table.name),
-            ));
+            return Err(no_version(table, version, newest));
         }
         EagerSnapshot::try_new(self.log.as_ref(), Some(version)).await.map_err(|error| {
             CatalogError::new(
@@ -139,4 +136,11 @@ impl TableLog {
             .with_hint("DESCRIBE HISTORY lists the versions that are")
         })
     }
+}
+
+pub(crate) fn no_version(table: &Table, version: u64, newest: u64) -> CatalogError {
+    CatalogError::new(
+        CatalogErrorKind::NotFound,
+        format!("table {} has no version {version}; the newest is {newest}", table.name),
+    )
 }

@@ -179,7 +179,8 @@ impl Warehouse {
     pub fn place_table(&self, table: Table) -> Table {
         let id = Uuid::new_v4();
         let short = id.simple().to_string();
-        let location = format!("{}/{}-{}", table.name.schema, table.name.name, &short[..8]);
+        let (schema, name) = (plain(&table.name.schema), plain(&table.name.name));
+        let location = format!("{schema}/{name}-{}", &short[..8]);
         Table {
             id,
             storage: Storage::Delta { location, managed: true },
@@ -285,4 +286,12 @@ fn public() -> Schema {
 /// The catalog of a warehouse that nobody has written to.
 fn beginning() -> Catalog {
     Catalog::new(0, [Entry::Schema(public())])
+}
+
+/// A name as part of a path that every store and every tool takes: other letters than these have many spellings there.
+fn plain(name: &str) -> String {
+    let plain = |letter: char| {
+        if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }
+    };
+    name.chars().map(plain).take(64).collect()
 }

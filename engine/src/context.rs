@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::interrupt;
 use crate::progress::QueryProgress;
-use crate::relations::{Names, Relations};
+use crate::relations::{Names, Relations, unversioned};
 use crate::rights::{self, Behalf, Rights};
 use crate::session::{Outcome, Session};
 use crate::sql::statement::{Effect, Own};
@@ -169,6 +169,13 @@ impl StatementContext {
 
     /// Refuses to make or replace a table or view where that is not allowed, before any work is done for it.
     pub(crate) fn require_make(&self, name: &Name) -> Result<()> {
+        if unversioned(&name.name).0 != name.name {
+            return Err(EngineError::invalid(format!(
+                "\"{}\" would be read as a version of another table",
+                name.name
+            ))
+            .with_hint("take a name that does not end like a time travel"));
+        }
         Ok(self.rights().require_make(name, self.exists(name))?)
     }
 

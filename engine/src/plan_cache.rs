@@ -25,6 +25,7 @@ use pareto_catalog::{Name, Table};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// How many plans are kept at most.
@@ -32,28 +33,59 @@ const MOST: usize = 512;
 /// How long their texts may be together, in bytes.
 const LONGEST_TEXTS: u64 = 1 << 20;
 
-/// A plan ready to be made physical.
-#[derive(Debug, Clone)]
+/// What planning gives.
+#[derive(Debug)]
 pub(crate) enum Planned {
     /// Optimised, and the same each time while its tables are.
-    Lasting(Arc<LogicalPlan>),
+    Lasting(Plan),
     /// As it was planned.
-    Fleeting(LogicalPlan),
+    Fleeting(Plan),
 }
 
 impl Planned {
     pub(crate) fn into_plan(self) -> LogicalPlan {
         match self {
-            Self::Lasting(plan) => Arc::unwrap_or_clone(plan),
-            Self::Fleeting(plan) => plan,
+            Self::Lasting(plan) | Self::Fleeting(plan) => plan.clone(),
         }
+    }
+}
+
+/// A plan behind one pointer, for the reason that a [`crate::state::State`] is.
+#[derive(Debug)]
+pub(crate) struct Plan(Arc<dyn Held>);
+
+trait Held: std::fmt::Debug + Send + Sync {
+    fn plan(&self) -> &LogicalPlan;
+}
+
+impl Held for LogicalPlan {
+    fn plan(&self) -> &LogicalPlan {
+        self
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(plan: LogicalPlan) -> Self {
+        Self(Arc::new(plan))
+    }
+
+    fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Deref for Plan {
+    type Target = LogicalPlan;
+
+    fn deref(&self) -> &LogicalPlan {
+        self.0.plan()
     }
 }
 
 /// A plan, what its statement names, and the versions of the tables it reads.
 #[derive(Debug)]
 struct Kept {
-    plan: Arc<LogicalPlan>,
+    plan: Plan,
     read: BTreeSet<Name>,
     tables: Vec<(Table, u64)>,
 }
@@ -95,13 +127,12 @@ impl StatementContext {
             if let Some(plan) = self.kept_plan(question).await? {
                 return Ok(Planned::Lasting(plan));
             }
-            let plan = self.plan(tree).await?;
-            if !is_lasting(&plan) {
-                return Ok(Planned::Fleeting(plan));
-            }
-            let plan = Arc::new(self.state.optimize(&plan)?);
+            let plan = match self.plan(tree).await? {
+                plan if is_lasting(&plan) => Plan::new(self.state.optimize(&plan)?),
+                plan => return Ok(Planned::Fleeting(Plan::new(plan))),
+            };
             if let (Some(question), Some(tables)) = (question, self.relations().versions().await) {
-                let kept = Kept { plan: Arc::clone(&plan), read: self.relations().read(), tables };
+                let kept = Kept { plan: plan.share(), read: self.relations().read(), tables };
                 self.engine.plans().0.insert(Arc::clone(question), Arc::new(kept));
             }
             Ok(Planned::Lasting(plan))
@@ -111,7 +142,7 @@ impl StatementContext {
     fn kept_plan<'a>(
         &'a self,
         question: Option<&'a Arc<Question>>,
-    ) -> BoxFuture<'a, Result<Option<Arc<LogicalPlan>>>> {
+    ) -> BoxFuture<'a, Result<Option<Plan>>> {
         Box::pin(async move {
             let Some(question) = question else { return Ok(None) };
             let Some(kept) = self.engine.plans().0.get(question) else { return Ok(None) };
@@ -120,7 +151,7 @@ impl StatementContext {
                 return Ok(None);
             }
             kept.read.iter().for_each(|name| self.relations().note(name));
-            Ok(Some(Arc::clone(&kept.plan)))
+            Ok(Some(kept.plan.share()))
         })
     }
 }

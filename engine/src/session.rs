@@ -19,8 +19,8 @@ use crate::dml;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::login::Identity;
-use crate::query_log::Running;
 use crate::plan_cache::Planned;
+use crate::query_log::Running;
 use crate::question::Question;
 use crate::rights::standing;
 use crate::settings::{self, ParetoOptions, SETTINGS};
@@ -317,7 +317,7 @@ pub(crate) fn ask<'a>(
                 let rows = standing::watch(context, context.stream_optimized(&plan).await?);
                 Ok(Outcome::Rows(context.keeping(question, rows).await))
             }
-            Planned::Fleeting(plan) => run_plan(context, plan).await,
+            Planned::Fleeting(plan) => run_plan(context, plan.clone()).await,
         }
     })
 }

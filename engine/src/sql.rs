@@ -12,6 +12,7 @@ pub(crate) mod limits;
 pub(crate) mod prepare;
 pub(crate) mod reader;
 mod redact;
+mod size;
 pub(crate) mod statement;
 mod text;
 pub(crate) mod tree;

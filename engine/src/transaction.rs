@@ -17,18 +17,32 @@
 
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
+use crate::login::Identity;
+use crate::rights::Rights;
 use futures::future::BoxFuture;
 use pareto_catalog::{
-    CatalogError, CatalogErrorKind, Operation, Removal, Table, TableVersion, Written,
+    CatalogError, CatalogErrorKind, Operation, Removal, Right, Table, TableVersion, Written,
 };
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many savepoints one transaction may have.
 const MAX_SAVEPOINTS: usize = 1_000;
 
+/// Rights of which one is enough.
+type Need = &'static [Right];
+
+/// What there is to commit.
+struct Pending {
+    table: Option<Box<TableVersion>>,
+    needs: BTreeSet<Need>,
+}
+
 /// Several statements that are committed together.
 pub struct Transaction {
     engine: Arc<Engine>,
+    /// Whose they are.
+    identity: Identity,
     progress: Mutex<Progress>,
 }
 
@@ -40,6 +54,8 @@ enum Progress {
     Open {
         /// The table that was changed, as it would be after a commit.
         table: Option<Box<TableVersion>>,
+        /// What its user must be allowed to do to it then.
+        needs: BTreeSet<Need>,
         /// In the order they were made.
         savepoints: Vec<Marked>,
         /// How many there ever were.
@@ -62,9 +78,9 @@ impl std::fmt::Debug for Transaction {
 }
 
 impl Transaction {
-    pub(crate) fn begin(engine: &Arc<Engine>) -> Arc<Self> {
+    pub(crate) fn begin(engine: &Arc<Engine>, identity: Identity) -> Arc<Self> {
         let progress = Mutex::new(Progress::new());
-        Arc::new(Self { engine: Arc::clone(engine), progress })
+        Arc::new(Self { engine: Arc::clone(engine), identity, progress })
     }
 
     /// Whether statements may still join it.
@@ -79,23 +95,24 @@ impl Transaction {
     /// `Invalid` when it has ended before.
     pub fn commit(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let table = self.lock().end()?;
-            self.publish(table).await
+            let pending = self.lock().end()?;
+            self.publish(pending).await
         })
     }
 
     /// Commits what is pending and goes on with nothing pending: what a change of the catalog does first.
     pub(crate) fn commit_pending(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let table = self.restart()?;
-            self.publish(table).await
+            let pending = self.restart()?;
+            self.publish(pending).await
         })
     }
 
     /// Undoes what is pending and goes on with nothing pending.
     pub(crate) fn rollback_pending(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            if let Some(table) = self.restart()? {
+            let undone = self.restart()?.table;
+            if let Some(table) = undone {
                 table.discard(None).await;
             }
             Ok(())
@@ -108,11 +125,11 @@ impl Transaction {
     }
 
     /// Takes what is pending out.
-    fn restart(&self) -> Result<Option<Box<TableVersion>>> {
+    fn restart(&self) -> Result<Pending> {
         let mut progress = self.lock();
-        let table = progress.end()?;
+        let pending = progress.end()?;
         *progress = Progress::new();
-        Ok(table)
+        Ok(pending)
     }
 
     /// Undoes everything, and ends the transaction.
@@ -121,8 +138,8 @@ impl Transaction {
     /// `Invalid` when it has ended before.
     pub fn rollback(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let table = self.lock().end()?;
-            if let Some(table) = table {
+            let undone = self.lock().end()?.table;
+            if let Some(table) = undone {
                 table.discard(None).await;
             }
             Ok(())
@@ -135,7 +152,7 @@ impl Transaction {
     /// `Exhausted` when there are too many; `Invalid` when the transaction has ended.
     pub fn savepoint(&self, name: &str) -> Result<Savepoint> {
         let mut progress = self.lock();
-        let Progress::Open { table, savepoints, numbered } = &mut *progress else {
+        let Progress::Open { table, savepoints, numbered, .. } = &mut *progress else {
             return Err(over());
         };
         if savepoints.len() >= MAX_SAVEPOINTS {
@@ -214,18 +231,7 @@ impl Transaction {
 
     /// Refuses the change of a second table, before any work is done for it.
     pub(crate) fn admit(&self, table: &Table) -> Result<()> {
-        match &*self.lock() {
-            Progress::Open { table: Some(changed), .. } if changed.table().id != table.id => {
-                Err(EngineError::invalid(format!(
-                    "a transaction changes one table: this one has changed {}, and {} would be the second",
-                    changed.table().name,
-                    table.name
-                ))
-                .with_hint("COMMIT before it, or run without a transaction: every statement is atomic"))
-            }
-            Progress::Open { .. } => Ok(()),
-            Progress::Over => Err(over()),
-        }
+        self.lock().admit(table)
     }
 
     /// Adds what a statement did, which worked on `seen`.
@@ -236,9 +242,10 @@ impl Transaction {
         removal: &Removal,
         operation: &Operation,
     ) -> Result<()> {
-        self.admit(seen.table())?;
         let mut progress = self.lock();
-        let Progress::Open { table, .. } = &mut *progress else { return Err(over()) };
+        // Looked at again under the lock: another statement of this transaction may have been first.
+        progress.admit(seen.table())?;
+        let Progress::Open { table, needs, .. } = &mut *progress else { return Err(over()) };
         let base = match table.as_deref() {
             None => seen,
             Some(current) if current.is_staged_as(seen) => current,
@@ -253,20 +260,29 @@ impl Transaction {
             }
         };
         *table = Some(Box::new(base.stage(written, removal, operation)?));
+        needs.extend(needed(operation));
         Ok(())
     }
 
-    async fn publish(&self, table: Option<Box<TableVersion>>) -> Result<()> {
-        let Some(table) = table else { return Ok(()) };
-        let outcome = self.publish_one(&table).await;
+    async fn publish(&self, pending: Pending) -> Result<()> {
+        let Pending { table: Some(table), needs } = pending else { return Ok(()) };
+        let outcome = self.publish_one(&table, &needs).await;
         if outcome.is_err() {
             table.discard(None).await;
         }
         outcome
     }
 
-    async fn publish_one(&self, table: &TableVersion) -> Result<()> {
+    async fn publish_one(&self, table: &TableVersion, needs: &BTreeSet<Need>) -> Result<()> {
         let catalog = self.engine.warehouse().catalog().await?;
+        // What was granted when the statements ran may have been revoked since.
+        let (rights, name) = (Rights::of(&catalog, &self.identity, None)?, &table.table().name);
+        for need in needs {
+            match need.iter().find(|right| rights.may(**right, name)).or(need.first()) {
+                Some(right) => rights.require(*right, name)?,
+                None => {}
+            }
+        }
         if !catalog.tables().any(|known| known.id == table.table().id) {
             return Err(CatalogError::new(
                 CatalogErrorKind::Conflict,
@@ -289,12 +305,27 @@ impl Transaction {
 
 impl Progress {
     const fn new() -> Self {
-        Self::Open { table: None, savepoints: Vec::new(), numbered: 0 }
+        Self::Open { table: None, needs: BTreeSet::new(), savepoints: Vec::new(), numbered: 0 }
     }
 
-    fn end(&mut self) -> Result<Option<Box<TableVersion>>> {
+    fn end(&mut self) -> Result<Pending> {
         match std::mem::replace(self, Self::Over) {
-            Self::Open { table, .. } => Ok(table),
+            Self::Open { table, needs, .. } => Ok(Pending { table, needs }),
+            Self::Over => Err(over()),
+        }
+    }
+
+    fn admit(&self, table: &Table) -> Result<()> {
+        match self {
+            Self::Open { table: Some(changed), .. } if changed.table().id != table.id => {
+                Err(EngineError::invalid(format!(
+                    "a transaction changes one table: this one has changed {}, and {} would be the second",
+                    changed.table().name,
+                    table.name
+                ))
+                .with_hint("COMMIT before it, or run without a transaction: every statement is atomic"))
+            }
+            Self::Open { .. } => Ok(()),
             Self::Over => Err(over()),
         }
     }
@@ -305,6 +336,20 @@ impl Progress {
             EngineError::not_found("the savepoint was released or rolled back over")
                 .with_hint("make a new one with SAVEPOINT")
         })
+    }
+}
+
+/// The rights that what was done needs when it is committed.
+fn needed(operation: &Operation) -> &'static [Need] {
+    match operation {
+        Operation::Append => &[&[Right::Insert]],
+        Operation::Overwrite => &[&[Right::Insert], &[Right::Delete]],
+        Operation::Delete { .. } => &[&[Right::Delete]],
+        Operation::Update { .. } => &[&[Right::Update]],
+        // Which of its clauses were taken is not written down.
+        Operation::Merge { .. } => &[&[Right::Insert, Right::Update, Right::Delete]],
+        // A change of the layout is never part of a transaction.
+        Operation::Optimize { .. } => &[],
     }
 }
 

@@ -3,7 +3,7 @@
 //! VACUUM never touches a file that a version within the retention time still reads, and never one that is younger
 //! than that: a load that is still running has its files there.
 
-use super::{TableVersion, delta_error};
+use super::{TableVersion, delta_error, no_version};
 use crate::{CatalogError, Column, Result};
 use arrow::datatypes::Field;
 use deltalake_core::DeltaTable;
@@ -78,6 +78,9 @@ impl TableVersion {
     /// `NotFound` when the version, or a file it needs, is gone.
     pub fn restore(&self, version: u64) -> BoxFuture<'_, Result<u64>> {
         Box::pin(async move {
+            if version > self.version() {
+                return Err(no_version(&self.table, version, self.version()));
+            }
             let restored = self.delta().restore().with_version_to_restore(version).await;
             let (delta, _) = restored.map_err(|error| {
                 delta_error(error)

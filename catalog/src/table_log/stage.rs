@@ -129,7 +129,7 @@ impl TableVersion {
 
     async fn remove(&self, paths: impl Iterator<Item = &String>) {
         let place = &self.log.location;
-        let all = stream::iter(paths.map(|path| place.child(path).path).collect::<Vec<_>>());
+        let all = stream::iter(paths.filter_map(|path| place.file(path).ok()).collect::<Vec<_>>());
         all.for_each_concurrent(16, |path| async move {
             let _left_to_vacuum = place.store.delete(&path).await;
         })

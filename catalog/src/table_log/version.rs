@@ -194,7 +194,7 @@ pub(super) fn data_file(
 ) -> Result<DataFile> {
     let path = match url::Url::parse(&add.path) {
         Ok(url) => object_store::path::Path::from(url.path()),
-        Err(_) => log.location.child(&add.path).path,
+        Err(_) => log.location.file(&add.path)?,
     };
     let partition = layout
         .partition_scalars(&add.partition_values)

@@ -138,8 +138,10 @@ fn from_arrow(error: &ArrowError) -> EngineError {
         A::CastError(text) | A::ParseError(text) => {
             from_cast_text(text).unwrap_or_else(|| EngineError::invalid(clean(text)))
         }
-        A::ComputeError(text)
-        | A::ArithmeticOverflow(text)
+        A::ComputeError(text) => {
+            from_expression(text).unwrap_or_else(|| EngineError::invalid(clean(text)))
+        }
+        A::ArithmeticOverflow(text)
         | A::InvalidArgumentError(text)
         | A::CsvError(text)
         | A::JsonError(text)
@@ -376,6 +378,9 @@ fn from_io(error: &std::io::Error) -> EngineError {
 
 /// The last cause says most; the first says where. Both, without repeating.
 fn from_foreign(error: &(dyn Error + 'static), kind: ErrorKind) -> EngineError {
+    if let Some(error) = from_expression(&error.to_string()) {
+        return error;
+    }
     let first = clean(&error.to_string());
     let mut last = error;
     while let Some(source) = last.source() {
@@ -384,6 +389,14 @@ fn from_foreign(error: &(dyn Error + 'static), kind: ErrorKind) -> EngineError {
     let last = clean(&last.to_string());
     let message = if first.contains(&last) { first } else { format!("{first}: {last}") };
     EngineError::new(kind, message)
+}
+
+/// What is no regular expression: the picture that the reader of those draws, as a sentence.
+fn from_expression(text: &str) -> Option<EngineError> {
+    let (_, picture) = text.split_once("regex parse error:")?;
+    let written = picture.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let wrong = picture.lines().find_map(|line| line.trim().strip_prefix("error: "))?;
+    Some(EngineError::invalid(format!("\"{written}\" is not a regular expression: {wrong}")))
 }
 
 /// Drops the prefixes and advice that layers put around their text, and all lines but the first.

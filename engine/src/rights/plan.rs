@@ -3,12 +3,12 @@
 //! Every relation that a statement names is noted when its name is looked up, so nothing can be scanned unnoticed: not
 //! in a subquery, a CTE, under `EXPLAIN`, in the query of a `COPY` or a `CREATE TABLE AS`. All of them need `SELECT`,
 //! but the target of an `INSERT` that does not read it too, and of a `DELETE` without a condition. What a view reads was
-//! allowed when the view was made and is not noted.
+//! allowed when the view was made and is not noted, but `EXPLAIN` shows it to those alone who may read it.
 //!
 //! Example: `DELETE FROM sales WHERE amount > 10` needs `DELETE`, and `SELECT` because its count tells about the amounts.
 
 use crate::context::StatementContext;
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, ErrorKind, Result};
 use crate::relations::unversioned;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::dml::{InsertOp, MergeIntoAction};
@@ -36,7 +36,44 @@ pub(crate) fn check(context: &StatementContext, plan: &LogicalPlan) -> Result<()
         Ok(TreeNodeRecursion::Continue)
     })?;
     refused?;
-    context.relations().check_read(&written)
+    context.relations().check_read(&written)?;
+    match plan {
+        LogicalPlan::Explain(explain) => check_shown(context, &explain.plan, None),
+        LogicalPlan::Analyze(analyze) => check_shown(context, &analyze.input, None),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to show a plan that stands, through `view`, on what its user may not read.
+fn check_shown(context: &StatementContext, plan: &LogicalPlan, view: Option<&Name>) -> Result<()> {
+    let mut shown = Ok(());
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let schema = match (scan.table_name.schema(), view) {
+                (Some(schema), _) => schema.to_owned(),
+                // Names in a view are looked up where the view is.
+                (None, Some(view)) => view.schema.clone(),
+                (None, None) => context.schema(),
+            };
+            let name = Name::new(schema, unversioned(scan.table_name.table()).0);
+            shown = match (scan.source.get_logical_plan(), view) {
+                (Some(inner), _) => check_shown(context, &inner, Some(&name)),
+                (None, Some(view)) if !context.rights().may(Right::Select, &name) => {
+                    Err(EngineError::new(
+                        ErrorKind::Denied,
+                        format!(
+                            "EXPLAIN would show what \"{view}\" stands on, which you may not read"
+                        ),
+                    )
+                    .with_hint("ask an administrator for the plan"))
+                }
+                (None, _) => Ok(()),
+            };
+        }
+        let more = shown.is_ok();
+        Ok(if more { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    shown
 }
 
 /// Refuses a write that is not allowed; the target, when the plan only writes to it.

@@ -9,11 +9,12 @@
 use super::{Outcome, Parts, Session, ask, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
-use crate::plan_cache::Planned;
+use crate::plan_cache::{Plan, Planned};
 use crate::progress::QueryProgress;
 use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
 use crate::substrait::Substrait;
+use crate::transaction::Transaction;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -25,11 +26,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A statement ready to run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Prepared {
     session: Arc<Session>,
     sql: String,
-    origin: Origin,
+    origin: Arc<Origin>,
     schema: SchemaRef,
     parameters: SchemaRef,
     update: bool,
@@ -59,7 +60,7 @@ impl Origin {
                     Some(context.planned(tree.copy()?, question.as_ref()).await?)
                 }
                 Self::Substrait(plan) => {
-                    Some(Planned::Fleeting(context.plan_substrait(plan).await?))
+                    Some(Planned::Fleeting(Plan::new(context.plan_substrait(plan).await?)))
                 }
             })
         })
@@ -77,7 +78,7 @@ impl Prepared {
                     Ok(Self {
                         session,
                         sql: sql.to_owned(),
-                        origin: Origin::Text,
+                        origin: Arc::new(Origin::Text),
                         schema: columns.unwrap_or_else(no_columns),
                         parameters: no_columns(),
                         update,
@@ -117,16 +118,18 @@ impl Prepared {
             let plan = match planned {
                 Planned::Lasting(plan) => {
                     let (schema, parameters) = (Arc::clone(plan.schema().inner()), no_columns());
+                    let origin = Arc::new(origin);
                     return Ok(Self { session, sql, origin, schema, parameters, update: false });
                 }
                 Planned::Fleeting(plan) => plan,
             };
             let update = matches!(
-                plan,
+                *plan,
                 LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)
             );
             let parameters = parameters_of(&plan)?;
             let schema = if update { no_columns() } else { output_of(context, &plan) };
+            let origin = Arc::new(origin);
             Ok(Self { session, sql, origin, schema, parameters, update })
         })
     }
@@ -151,11 +154,17 @@ impl Prepared {
         &self.session
     }
 
+    /// The same statement as part of a transaction.
+    #[must_use]
+    pub fn within(&self, transaction: &Arc<Transaction>) -> Self {
+        Self { session: self.session.within(transaction), ..self.clone() }
+    }
+
     /// What a session of the same user has to set so that this text gives the same rows there. `None` for what changes
     /// something (`OPTIMIZE` does, and has rows), has parameters, belongs to a transaction, or runs with somebody else's
     /// rights.
     pub fn choices(&self) -> Option<BTreeMap<String, String>> {
-        let reads = matches!(self.origin, Origin::Tree(_))
+        let reads = matches!(*self.origin, Origin::Tree(_))
             && !self.update
             && self.parameters.fields().is_empty();
         if reads { self.session.choices() } else { None }
@@ -165,7 +174,7 @@ impl Prepared {
     /// cut, or only by running it more than once.
     pub fn parts(&self, most: usize) -> BoxFuture<'_, Result<Option<Parts>>> {
         Box::pin(async move {
-            match &self.origin {
+            match self.origin.as_ref() {
                 Origin::Tree(statement) if self.choices().is_some() && most > 1 => {
                     Parts::cut(Arc::clone(&self.session), &self.sql, statement, most).await
                 }
@@ -216,7 +225,7 @@ impl Prepared {
                     "the statement has {wanted} parameters, {given} were bound"
                 )));
             }
-            if let Origin::Tree(statement) = &self.origin
+            if let Origin::Tree(statement) = self.origin.as_ref()
                 && wanted == 0
             {
                 return ask(&context, statement.copy()?, &self.sql).await;

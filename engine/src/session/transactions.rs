@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 impl Session {
     /// A transaction that belongs to whoever holds it.
     pub fn begin_transaction(&self) -> Arc<Transaction> {
-        Transaction::begin(&self.engine)
+        Transaction::begin(&self.engine, self.identity.clone())
     }
 
     /// This session, with all statements in a transaction.
@@ -29,6 +29,11 @@ impl Session {
             values: Arc::clone(&self.values),
             within: Some(Arc::clone(transaction)),
         })
+    }
+
+    /// Whether a statement that starts now is part of a transaction.
+    pub fn in_transaction(&self) -> bool {
+        self.transaction().is_some()
     }
 
     /// The transaction that a statement which starts now belongs to.
@@ -51,7 +56,7 @@ impl Session {
             return Err(EngineError::invalid("a transaction is open already")
                 .with_hint("COMMIT or ROLLBACK it first; SAVEPOINT marks a place within it"));
         }
-        values.transaction = Some(Transaction::begin(&self.engine));
+        values.transaction = Some(Transaction::begin(&self.engine, self.identity.clone()));
         Ok(())
     }
 

@@ -17,6 +17,7 @@ mod chains;
 mod columns;
 mod file_functions;
 mod named;
+mod refused;
 mod segment_maps;
 mod update_from;
 
@@ -28,6 +29,7 @@ use crate::functions::in_segment::InSegment;
 use crate::relations::{Relations, versioned};
 use crate::rights::Behalf;
 use crate::sql::reader::normalize;
+use crate::sql::size;
 use crate::sql::tree::Tree;
 use crate::sql::walk;
 use crate::state::State;
@@ -35,13 +37,13 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::sql::parser::{CopyToSource, Statement as SqlStatement};
-use futures::TryFutureExt;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use pareto_catalog::AsOf;
 use segment_maps::Maps;
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Statement, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan,
+    ObjectNamePart, Query, Statement, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan,
     VisitorMut,
 };
 use std::collections::BTreeMap;
@@ -114,7 +116,11 @@ struct Found {
 /// DataFusion's planner on the tree.
 fn planned(tree: Tree, state: &State) -> BoxFuture<'_, Result<LogicalPlan>> {
     match tree.into_statement() {
-        Ok(statement) => Box::pin(state.statement_to_plan(statement).map_err(EngineError::from)),
+        Ok(statement) => Box::pin(
+            state
+                .statement_to_plan(statement)
+                .map(|plan| plan.map_err(EngineError::from).and_then(size::checked)),
+        ),
         Err(error) => Box::pin(std::future::ready(Err(error))),
     }
 }
@@ -142,13 +148,18 @@ impl VisitorMut for Rewrite<'_> {
     type Break = EngineError;
 
     fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<EngineError> {
+        let refused = refused::statement(statement);
         update_from::as_merge(statement);
-        ControlFlow::Continue(())
+        refused.map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<EngineError> {
+        refused::query(query).map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<EngineError> {
         self.found.maps.table_factor(factor);
-        match self.table_factor(factor) {
+        match refused::table(factor).and_then(|()| self.table_factor(factor)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
@@ -156,7 +167,7 @@ impl VisitorMut for Rewrite<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<EngineError> {
         self.found.maps.expr(expr);
-        match self.in_segment(expr) {
+        match refused::expr(expr).and_then(|()| self.in_segment(expr)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }

@@ -105,8 +105,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Parcel<S> {
         if bytes >= PARCEL_BYTES {
             return Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
         }
-        slices.iter().for_each(|slice| self.waiting.extend_from_slice(slice));
         self.is_growing = bytes >= LARGE_BYTES;
+        if self.is_growing && self.waiting.capacity() < PARCEL_BYTES {
+            // All at once: growing step by step would copy what waits each time.
+            let missing = PARCEL_BYTES - self.waiting.len();
+            self.waiting.reserve_exact(missing);
+        }
+        slices.iter().for_each(|slice| self.waiting.extend_from_slice(slice));
         Poll::Ready(Ok(bytes))
     }
 

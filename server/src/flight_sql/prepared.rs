@@ -202,8 +202,30 @@ pub(crate) async fn update(
     Ok(run_update(caller, &statement.prepared, &parameters).await?.unwrap_or(0))
 }
 
-/// Many rows for an INSERT are one INSERT of many rows; everything else runs row by row.
+/// Runs an update with all rows that are bound, or with none of them: it is one call, and a call that fails changes nothing.
 pub(crate) async fn run_update(
+    caller: &Caller,
+    prepared: &Prepared,
+    parameters: &[RecordBatch],
+) -> Result<Option<i64>, Status> {
+    let rows: usize = parameters.iter().map(RecordBatch::num_rows).sum();
+    if rows < 2 {
+        return run_rows(caller, prepared, parameters).await;
+    }
+    let session = prepared.session();
+    if session.in_transaction() {
+        return run_rows(caller, prepared, parameters).await;
+    }
+    let transaction = session.begin_transaction();
+    let ran = run_rows(caller, &prepared.within(&transaction), parameters).await;
+    let ended = if ran.is_ok() { transaction.commit().await } else { transaction.rollback().await };
+    let ran = ran?;
+    ended.map_err(|error| from_engine(&error))?;
+    Ok(ran)
+}
+
+/// Many rows for an INSERT are one INSERT of many rows; everything else runs row by row.
+async fn run_rows(
     caller: &Caller,
     prepared: &Prepared,
     parameters: &[RecordBatch],

@@ -27,7 +27,7 @@ use super::claim::{Claim, Credentials, Proof};
 use super::connection::ConnectionInfo;
 use crate::handle::{Handle, Shelf};
 use crate::jwt::Issuer;
-use crate::status::from_engine;
+use crate::status::{from_engine, internal};
 use crate::token::{Refused, Signer, Token};
 
 /// The cookie's name, as the protocol suggests it.
@@ -202,13 +202,19 @@ impl Sessions {
             renewed: None,
         };
         self.admit(&caller).await?;
-        let handle = self.named.put((session, caller.user))?;
+        let handle = Handle::random();
+        self.named.put_in_place(handle, (session, caller.user));
         Ok(self.gate.signer.issue(handle, &identity, user))
     }
 
-    /// Keeps a connection's session beyond the connection, for a client that asked for options and keeps cookies.
+    /// Keeps a connection's session beyond the connection, for a client that asked for options and keeps cookies. Asked
+    /// for again it is the same one.
     pub(crate) fn keep(&self, caller: &Caller) -> Result<Handle, Status> {
-        self.named.put((Arc::clone(&caller.session), Arc::clone(&caller.user)))
+        let print = self.gate.signer.fingerprint(caller.session.id().as_bytes());
+        let handle = print.first_chunk::<16>().and_then(|bytes| Handle::from_slice(bytes));
+        let handle = handle.ok_or_else(|| internal("keeping a session", "no handle"))?;
+        self.named.put_in_place(handle, (Arc::clone(&caller.session), Arc::clone(&caller.user)));
+        Ok(handle)
     }
 
     /// Ends a session; a connection's session ends with its connection.
@@ -270,7 +276,7 @@ impl Sessions {
             Err(_) => {
                 let session = self.engine.session_of(token.identity.clone());
                 let user: Arc<str> = Arc::from(token.user.as_str());
-                self.named.put_at(handle, (Arc::clone(&session), Arc::clone(&user)))?;
+                self.named.put_in_place(handle, (Arc::clone(&session), Arc::clone(&user)));
                 (session, user)
             }
         };

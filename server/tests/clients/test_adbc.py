@@ -103,6 +103,17 @@ def test_executemany_inserts_rows_in_one_commit(connection, table):
     assert len(rows(connection, f"DESCRIBE HISTORY {table}")) == 3
 
 
+def test_executemany_changes_all_rows_or_none(connection, table):
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} (id, amount) VALUES (?, ?)", [(201, 1), (202, 2)])
+        with pytest.raises(adbc_driver_manager.Error):
+            cursor.executemany(f"INSERT INTO {table} (id, amount) SELECT ?, 10 / ?", [(203, 1), (204, 0), (205, 1)])
+        with pytest.raises(adbc_driver_manager.Error):
+            cursor.executemany(f"UPDATE {table} SET amount = 10 / ? WHERE id = ?", [(5, 201), (0, 202)])
+        cursor.executemany(f"UPDATE {table} SET amount = ? WHERE id = ?", [(7, 201), (8, 202)])
+    assert rows(connection, f"SELECT id, amount FROM {table} WHERE id > 200 ORDER BY id") == [(201, 7), (202, 8)]
+
+
 def test_a_wide_batch_of_parameters(connection, table):
     batch = pyarrow.record_batch({
         "id": pyarrow.array(range(20_000), pyarrow.int64()),

@@ -131,6 +131,17 @@ def test_a_revoked_user_is_out_at_the_next_statement(server, warehouse):
             cursor.execute("SELECT 1")
 
 
+def test_what_was_revoked_is_not_committed(server, warehouse):
+    own(warehouse, f"CREATE USER dan PASSWORD '{PASSWORD}'", "GRANT SELECT, INSERT ON sales TO dan")
+    with connect(server.address, "dan", autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO sales VALUES (6, 60)")
+        own(warehouse, "REVOKE INSERT ON sales FROM dan")
+        with refused(UNAUTHORIZED) as caught:
+            connection.commit()
+        assert "GRANT INSERT ON public.sales TO dan" in str(caught.value)
+    assert query(server.address, "SELECT count(*) FROM sales", "dan") == [(2,)]
+
+
 def test_no_password_is_written_down(server):
     with connect(server.address, "root") as connection, connection.cursor() as cursor:
         cursor.execute("CREATE USER temp PASSWORD 'canary in the mine'")

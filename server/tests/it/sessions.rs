@@ -71,6 +71,20 @@ async fn a_connection_is_a_session() {
 }
 
 #[tokio::test]
+async fn a_session_is_kept_once_however_often_it_sets_options() {
+    let server = TestServer::start().await;
+    let client = server.raw().await;
+    let mut cookies = Vec::new();
+    // More than are kept of all callers.
+    for _ in 0..4_200 {
+        cookies.push(act(&client, "SetSessionOptions", options(&[("schema", "public")])).await.1);
+    }
+    cookies.dedup();
+    assert!(matches!(cookies.as_slice(), [Some(_)]), "{} cookies", cookies.len());
+    server.client().await.handshake("ana", "secret").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_token_is_a_session_on_every_connection() {
     let server = TestServer::start().await;
     let mut first = server.client().await;
