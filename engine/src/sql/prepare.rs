@@ -154,7 +154,8 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<EngineError> {
-        refused::query(query).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+        let checked = refused::query(query).and_then(|()| size::check_with(query));
+        checked.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<EngineError> {

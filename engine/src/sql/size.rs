@@ -9,9 +9,14 @@
 //! Example: `GROUP BY CUBE(a, b, .. )` of 13 columns is 8,192 grouping sets and refused, of 12 it is not.
 
 use crate::error::{EngineError, Result};
+use crate::sql::reader::normalize;
+use crate::sql::walk;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan};
+use sqlparser::ast::{ObjectName, ObjectNamePart, Query, VisitorMut};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 /// The most relations that a plan may read.
 const RELATIONS_LIMIT: usize = 1_000;
@@ -26,6 +31,51 @@ pub(super) fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut relations = 0;
     count(&plan, &mut relations)?;
     Ok(plan)
+}
+
+/// Refuses a query whose WITH clause stands for too many relations. The planner copies what is named there, so this is
+/// counted in the text: each name as many times as it is mentioned, by what it stands for.
+pub(super) fn check_with(query: &mut Query) -> Result<()> {
+    let Some(with) = &mut query.with else { return Ok(()) };
+    let mut counter = Counter::default();
+    let mut defined = 0_usize;
+    for table in &mut with.cte_tables {
+        let size = counter.size_of(&mut table.query)?;
+        counter.sizes.insert(normalize(&table.alias.name), size);
+        defined = defined.saturating_add(size);
+    }
+    match counter.size_of(query)?.saturating_sub(defined) {
+        asked if asked > RELATIONS_LIMIT => Err(too_many()),
+        _ => Ok(()),
+    }
+}
+
+/// Adds up the relations of a query.
+#[derive(Default)]
+struct Counter {
+    sizes: HashMap<String, usize>,
+    total: usize,
+}
+
+impl Counter {
+    fn size_of(&mut self, query: &mut Query) -> Result<usize> {
+        self.total = 0;
+        walk::query(query, self)?;
+        Ok(self.total)
+    }
+}
+
+impl VisitorMut for Counter {
+    type Break = EngineError;
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<EngineError> {
+        let size = match relation.0.as_slice() {
+            [ObjectNamePart::Identifier(name)] => self.sizes.get(&normalize(name)).copied(),
+            _ => None,
+        };
+        self.total = self.total.saturating_add(size.unwrap_or(1));
+        ControlFlow::Continue(())
+    }
 }
 
 fn count(plan: &LogicalPlan, relations: &mut usize) -> Result<()> {
@@ -51,13 +101,14 @@ fn count(plan: &LogicalPlan, relations: &mut usize) -> Result<()> {
 
 fn one_more(relations: &mut usize) -> Result<()> {
     *relations += 1;
-    if *relations <= RELATIONS_LIMIT {
-        return Ok(());
-    }
-    Err(EngineError::invalid(format!(
+    if *relations <= RELATIONS_LIMIT { Ok(()) } else { Err(too_many()) }
+}
+
+fn too_many() -> EngineError {
+    EngineError::invalid(format!(
         "the statement reads more than {RELATIONS_LIMIT} relations: what a WITH clause or a view names is read wherever it is named"
     ))
-    .with_hint("CREATE TABLE .. AS keeps a step that is needed more than once"))
+    .with_hint("CREATE TABLE .. AS keeps a step that is needed more than once")
 }
 
 fn check_sets(group: &[Expr]) -> Result<()> {
