@@ -6,7 +6,7 @@
 
 use super::Place;
 use super::narrow::Column;
-use super::ranges::ranges;
+use super::ranges::{Conditions, conditions};
 use super::rows::Rows;
 use super::source::Reading;
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -112,14 +112,14 @@ impl OpenFile {
                 columns[*column] = Some(decoded);
             }
         }
-        let ranges = match reading.predicate.as_ref().filter(|_| reading.prunes) {
-            Some(predicate) => ranges(predicate, &reading.columns)?,
-            None => Vec::new(),
+        let conditions = match reading.predicate.as_ref().filter(|_| reading.prunes) {
+            Some(predicate) => conditions(predicate, &reading.columns)?,
+            None => Conditions::default(),
         };
         Ok(Rows::new(
             columns.into_iter().flatten().collect(),
             Arc::clone(&reading.columns),
-            ranges,
+            conditions,
             reading.batch_size.max(1),
             reading.skipped.clone(),
         ))

@@ -8,6 +8,7 @@
 //!
 //! Example: a BIGINT column of discounts from 0 to 10 is kept as UInt8; `discount BETWEEN 1 AND 3` compares bytes.
 
+use super::super::key_set::Keys;
 use super::compare;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
 use arrow::buffer::BooleanBuffer;
@@ -45,6 +46,17 @@ pub(super) enum Chosen {
     All,
     None,
     Some(BooleanBuffer),
+}
+
+impl Chosen {
+    /// How many rows, of a piece of so many.
+    pub(super) fn count(&self, len: usize) -> usize {
+        match self {
+            Self::All => len,
+            Self::None => 0,
+            Self::Some(rows) => rows.count_set_bits(),
+        }
+    }
 }
 
 impl Column {
@@ -110,6 +122,23 @@ impl Piece {
         let chosen = compare::within(&values, from.max(least), to.min(most));
         Ok(chosen.map_or(Chosen::All, Chosen::Some))
     }
+
+    /// The rows among `rows` whose value is one of the keys. NULL is none of them; where nobody can tell, it may be left in.
+    pub(super) fn among(&self, keys: &Keys, rows: Chosen) -> Result<Chosen> {
+        let Some((least, most)) = self.span else { return Ok(rows) };
+        let (first, last) = keys.span();
+        if last < least || most < first {
+            return Ok(Chosen::None);
+        }
+        let Some(storage) = storage(self.kept.data_type()) else { return Ok(rows) };
+        let values = as_kind(&self.kept, &storage)?;
+        let found = match &rows {
+            Chosen::None => return Ok(Chosen::None),
+            Chosen::All => compare::among(&values, keys, None),
+            Chosen::Some(some) => compare::among(&values, keys, Some(some)),
+        };
+        Ok(found.map_or(rows, Chosen::Some))
+    }
 }
 
 /// The integers that values of a kind are stored as.
@@ -134,7 +163,7 @@ fn as_kind(array: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
 }
 
 /// The values as 64-bit integers; `None` for kinds that are none, and decimals that do not fit.
-fn numbers(piece: &ArrayRef) -> Result<Option<ArrayRef>> {
+pub(in crate::scan) fn numbers(piece: &ArrayRef) -> Result<Option<ArrayRef>> {
     if let Some(decimals) = piece.as_primitive_opt::<Decimal128Type>() {
         let fits = decimals.iter().flatten().all(|value| i64::try_from(value).is_ok());
         #[expect(clippy::cast_possible_truncation, reason = "all of them fit")]

@@ -172,22 +172,31 @@ impl Partition {
             self.picked.start(chosen);
         }
         let mut keys: Vec<Option<ArrayRef>> = vec![None; self.run.dimensions.len()];
-        for (turn, place) in self.ready.order.iter().enumerate() {
+        let mut started = chosen.is_some();
+        for place in &self.ready.order {
             let built = &self.ready.dimensions[*place];
             let key = self.run.dimensions[*place]
                 .fact_key
                 .evaluate(batch)?
                 .into_array(batch.num_rows())?;
             let stride = self.tally.stride(*place);
-            if turn == 0 && chosen.is_none() {
-                built.groups.first(&key, stride, &mut self.picked)?;
-            } else {
-                built.groups.next(&key, stride, &mut self.picked)?;
+            if built.groups.changes_nothing(&key) {
+                keys[*place] = Some(key);
+                continue;
             }
+            if started {
+                built.groups.next(&key, stride, &mut self.picked)?;
+            } else {
+                built.groups.first(&key, stride, &mut self.picked)?;
+            }
+            started = true;
             if self.picked.rows().is_empty() {
                 return Ok(());
             }
             keys[*place] = Some(key);
+        }
+        if !started {
+            self.picked.start_whole(batch.num_rows());
         }
         let rows = self.gather(batch, &keys)?;
         let rows = self.run.work.conditions.iter().try_fold(rows, |rows, condition| {
