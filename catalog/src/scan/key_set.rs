@@ -119,9 +119,9 @@ impl Keys {
 
     /// 1 when a number is among the keys, 0 when not.
     #[inline]
-    pub(super) fn has(&self, number: i64) -> u64 {
+    pub(super) fn has(&self, number: i64) -> u8 {
         let place = distance(self.least, number);
-        self.words.get(place / 64).map_or(0, |word| word >> (place % 64) & 1)
+        self.words.get(place / 64).map_or(0, |word| u8::from(word >> (place % 64) & 1 == 1))
     }
 }
 

@@ -67,12 +67,16 @@ where
     let mut words = vec![0_u64; values.len().div_ceil(WORD)];
     let Some(rows) = rows else {
         for (word, chunk) in words.iter_mut().zip(values.chunks(WORD)) {
-            *word = chunk.iter().rev().fold(0, |word, value| word << 1 | keys.has((*value).into()));
+            let mut flags = [0_u8; WORD];
+            for (flag, value) in flags.iter_mut().zip(chunk) {
+                *flag = keys.has((*value).into());
+            }
+            *word = packed(&flags);
         }
         return Some(BooleanBuffer::new(Buffer::from_vec(words), 0, values.len()));
     };
     for row in rows.set_indices() {
-        words[row / WORD] |= keys.has(values[row].into()) << (row % WORD);
+        words[row / WORD] |= u64::from(keys.has(values[row].into())) << (row % WORD);
     }
     Some(BooleanBuffer::new(Buffer::from_vec(words), 0, values.len()))
 }
@@ -105,6 +109,12 @@ fn word<N: Distance>(chunk: &[N; WORD], from: N, span: N::Unsigned) -> u64 {
     for (flag, value) in flags.iter_mut().zip(chunk) {
         *flag = u8::from(value.above(from) <= span);
     }
+    packed(&flags)
+}
+
+/// Sixty-four bytes of 0 or 1 as bits.
+#[inline]
+fn packed(flags: &[u8; WORD]) -> u64 {
     let mut word = 0;
     let (eights, _) = flags.as_chunks::<8>();
     for (place, eight) in eights.iter().enumerate() {
