@@ -119,9 +119,9 @@ pub(crate) struct Crowd {
 /// Runs after the first.
 const RUNS: usize = 5;
 /// No further run when those so far took this long together.
-const ENOUGH_S: u64 = 10;
+const ENOUGH_S: u64 = 3;
 /// The longest that one query may take, with all its runs.
-const LIMIT_S: u64 = 300;
+const LIMIT_S: u64 = 120;
 const CLIENTS: usize = 16;
 
 impl Engine {

@@ -22,6 +22,7 @@ mod table;
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -163,7 +164,9 @@ impl Kept<'_> {
         for engine in &ENGINES {
             progress(&format!("{suite}: {} answers", engine.name));
             let texts: Vec<_> = queries.iter().map(|query| query.text(engine.dialect)).collect();
+            let began = Instant::now();
             let answers = engine.run(data, &texts);
+            progress(&format!("  in {:.0} s", began.elapsed().as_secs_f64()));
             for ((query, asked), answer) in queries.iter().zip(&mut asked).zip(answers) {
                 asked.add(answer, query.is_ordered);
             }

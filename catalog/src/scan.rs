@@ -4,18 +4,21 @@
 //! * [`statistics`]: what the log knows of each file, typed, and how far it may be trusted;
 //! * [`prune`]: which files a filter can be answered from, before any is opened;
 //! * [`native`]: the table provider that puts them together;
-//! * [`hot_columns`]: decoded columns kept in memory, and the Parquet source that answers from them.
+//! * [`hot_columns`]: decoded columns kept in memory, and the Parquet source that answers from them;
+//! * [`key_set`]: the keys of a join, told to a scan before it begins.
 //!
 //! Partition values and statistics travel with every file, so filters that only become known while a join runs still
 //! skip files before their footers are read. Never reads the log itself and never decides who may read.
 
 mod hot_columns;
+mod key_set;
 mod layout;
 mod native;
 mod prune;
 pub(crate) mod statistics;
 
 pub use hot_columns::{HotColumns, ScanCache};
+pub use key_set::KeySet;
 pub(crate) use layout::Layout;
 pub use native::NativeScan;
 pub(crate) use native::check_store_url;

@@ -4,8 +4,9 @@
 //!
 //! 1. [`join_memberships`]: IN, EXISTS and `in_segment` as values become joins, so they work wherever a value does.
 //!
-//! On physical plans, between DataFusion's: when joins are ordered and partitions settled, and before filters that only
-//! become known while the query runs are pushed to the scans:
+//! On physical plans, between DataFusion's: when joins are ordered and filters pushed to the scans, and before exchanges and
+//! sorts are put in, which are then settled for fewer operators, and before filters that only become known while the query
+//! runs are pushed to the scans:
 //!
 //! 2. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
 //! 3. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
@@ -30,8 +31,8 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use derive_grouping_sets::DeriveGroupingSets;
 use std::sync::Arc;
 
-/// The physical rule of DataFusion's that ours come before: the last that changes a plan.
-const BEFORE: &str = "FilterPushdown(Post)";
+/// The physical rule of DataFusion's that ours come before: the one that puts exchanges and sorts in.
+const BEFORE: &str = "EnsureRequirements";
 
 /// A builder that plans with our rules and DataFusion's.
 #[expect(

@@ -153,6 +153,8 @@ pub struct Lookup {
     table: Table,
     /// The number of NULL and of a key that is not there.
     otherwise: u32,
+    /// Every key from the least to the greatest is there, and all have number 0.
+    gapless: bool,
 }
 
 #[derive(Debug)]
@@ -171,6 +173,8 @@ pub struct Picked {
     rows: Vec<u32>,
     groups: Vec<usize>,
     kept: usize,
+    /// All rows of the batch are there, so the n-th is row n.
+    whole: bool,
 }
 
 impl Picked {
@@ -179,8 +183,19 @@ impl Picked {
         self.rows.clear();
         self.rows.extend(chosen.set_indices_u32());
         self.kept = self.rows.len();
+        self.whole = self.kept == chosen.len();
         self.groups.clear();
         self.groups.resize(self.kept, 0);
+    }
+
+    /// Starts with all of so many rows, in group 0.
+    pub fn start_whole(&mut self, count: usize) {
+        self.rows.clear();
+        self.rows.extend((0_u32..).take(count));
+        self.kept = count;
+        self.whole = true;
+        self.groups.clear();
+        self.groups.resize(count, 0);
     }
 
     /// Places in the batch, ascending.
@@ -201,6 +216,7 @@ impl Picked {
             self.groups[kept] = self.groups[at];
             kept += 1;
         }
+        self.whole &= kept == self.kept;
         self.kept = kept;
     }
 }
@@ -243,7 +259,11 @@ impl Lookup {
                 numbers: old.iter().map(|(key, old)| (key.clone(), new(old))).collect(),
             },
         };
-        Self { table, otherwise }
+        let gapless = match &table {
+            Table::Slots { slots, .. } => slots.iter().all(|number| *number == 0),
+            Table::Integers(_) | Table::Bytes { .. } => false,
+        };
+        Self { table, otherwise, gapless }
     }
 
     /// Keeps the rows of a batch that have a number, and begins their groups with it.
@@ -254,6 +274,25 @@ impl Lookup {
     /// Keeps of the picked rows those that have a number, and adds it to their groups.
     pub fn next(&self, keys: &ArrayRef, stride: usize, picked: &mut Picked) -> Result<()> {
         self.visit(keys, Next { stride, picked })
+    }
+
+    /// Whether each of these keys is there and has number 0, so that looking them up changes nothing. It is told by the
+    /// least and the greatest of them where no key between is missing; otherwise false, whether or not it is so.
+    pub fn changes_nothing(&self, keys: &ArrayRef) -> bool {
+        let Table::Slots { least, slots } = &self.table else { return false };
+        if !self.gapless || keys.null_count() > 0 || keys.is_empty() {
+            return false;
+        }
+        with_integers!(
+            keys,
+            values => {
+                let fold = |(low, high): (_, _), key: &_| (Ord::min(low, *key), Ord::max(high, *key));
+                let (low, high) = values.iter().fold((values[0], values[0]), fold);
+                let place = |key: i64| usize::try_from(i128::from(key) - i128::from(*least)).ok();
+                place(low.wide()).is_some() && place(high.wide()).is_some_and(|place| place < slots.len())
+            },
+            else false
+        )
     }
 
     /// The numbers of some rows.
@@ -316,7 +355,7 @@ impl Visitor for First<'_> {
     type Answer = ();
 
     fn visit(self, number: impl Fn(usize) -> u32) {
-        let Picked { rows, groups, kept } = self.picked;
+        let Picked { rows, groups, kept, whole } = self.picked;
         if rows.len() < self.count {
             rows.resize(self.count, 0);
             groups.resize(self.count, 0);
@@ -331,6 +370,7 @@ impl Visitor for First<'_> {
             next += usize::from(number != ABSENT);
         }
         *kept = next;
+        *whole = next == self.count;
     }
 }
 
@@ -343,8 +383,21 @@ impl Visitor for Next<'_> {
     type Answer = ();
 
     fn visit(self, number: impl Fn(usize) -> u32) {
-        let Picked { rows, groups, kept } = self.picked;
+        let Picked { rows, groups, kept, whole } = self.picked;
         let (rows, groups) = (&mut rows[..*kept], &mut groups[..*kept]);
+        if *whole {
+            // Most often no row drops out, so rows stay where they are and nothing is written but the groups.
+            let mut missing = 0;
+            for (row, group) in groups.iter_mut().enumerate() {
+                let number = number(row);
+                missing += usize::from(number == ABSENT);
+                *group = group.wrapping_add((number as usize).wrapping_mul(self.stride));
+            }
+            if missing > 0 {
+                self.picked.retain((0..).map(|row| number(row) != ABSENT));
+            }
+            return;
+        }
         let mut next = 0;
         for at in 0..rows.len() {
             let (row, group) = (rows[at], groups[at]);
@@ -384,7 +437,7 @@ pub fn extremes(keys: &ArrayRef) -> Option<((usize, i64), (usize, i64))> {
 
 /// Keys numbered by their place.
 fn numbered(table: Table) -> Lookup {
-    Lookup { table, otherwise: ABSENT }
+    Lookup { table, otherwise: ABSENT, gapless: false }
 }
 
 fn of_integers<K: Key>(values: &[K], nulls: Option<&NullBuffer>, repeats: bool) -> Option<Lookup> {
@@ -508,6 +561,40 @@ mod tests {
         check(&dates, &dates, &[0, 1]);
         let texts = |keys: &[&str]| Arc::new(StringArray::from(keys.to_vec())) as ArrayRef;
         check(&texts(&["a", ""]), &texts(&["", "b", "a"]), &[1, ABSENT, 0]);
+    }
+
+    #[test]
+    fn keys_without_a_gap_change_nothing() {
+        let longs = |keys: &[i64]| Arc::new(Int64Array::from(keys.to_vec())) as ArrayRef;
+        let lookup = |keys: &[i64], numbers: &[u32]| {
+            Lookup::build(&longs(keys), false).unwrap().unwrap().renumbered(numbers, ABSENT)
+        };
+        let whole = lookup(&[7, 5, 6], &[0, 0, 0]);
+        assert!(whole.changes_nothing(&longs(&[5, 7, 7, 6])));
+        for outside in [vec![4, 5], vec![8], vec![i64::MIN, i64::MAX], vec![]] {
+            assert!(!whole.changes_nothing(&longs(&outside)), "{outside:?}");
+        }
+        let null: ArrayRef = Arc::new(Int64Array::from(vec![Some(5), None]));
+        assert!(!whole.changes_nothing(&null));
+        assert!(!lookup(&[5, 7], &[0, 0]).changes_nothing(&longs(&[5, 7])), "6 is missing");
+        assert!(!lookup(&[5, 6], &[0, 1]).changes_nothing(&longs(&[5])), "numbers differ");
+    }
+
+    #[test]
+    fn whole_batches_and_parts_of_them_pick_alike() {
+        let longs = |keys: Vec<i64>| Arc::new(Int64Array::from(keys)) as ArrayRef;
+        let lookup = Lookup::build(&longs((0..50).collect()), false).unwrap().unwrap();
+        let (all, some) = (longs((0..50).rev().collect()), longs((0..50).map(|n| n * 2).collect()));
+        let mut picked = Picked::default();
+        picked.start_whole(50);
+        lookup.next(&all, 1, &mut picked).unwrap();
+        assert_eq!((picked.rows().len(), picked.groups()[0], picked.groups()[49]), (50, 49, 0));
+        lookup.next(&some, 100, &mut picked).unwrap();
+        assert_eq!(picked.rows(), (0..25).collect::<Vec<_>>());
+        let expected: Vec<usize> = (0..25).map(|n| 49 - n + 200 * n).collect();
+        assert_eq!(picked.groups(), expected);
+        lookup.next(&all, 0, &mut picked).unwrap();
+        assert_eq!(picked.groups(), expected);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) mod source;
 use arrow::datatypes::DataType;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use narrow::Column;
+pub(super) use narrow::numbers as whole_numbers;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -146,14 +146,15 @@ impl NativeScan {
             partitioned.object_meta.last_modified = at;
         }
         partitioned.partition_values = file.partition.clone();
-        let mut statistics = file.known.as_ref().clone();
+        partitioned.statistics = Some(Arc::clone(&file.known));
         if self.numbers_rows {
             partitioned.partition_values.push(ScalarValue::Int64(Some(number_of(file))));
+            let mut statistics = file.known.as_ref().clone();
             statistics
                 .column_statistics
                 .extend([ColumnStatistics::new_unknown(), ColumnStatistics::new_unknown()]);
+            partitioned.statistics = Some(Arc::new(statistics));
         }
-        partitioned.statistics = Some(Arc::new(statistics));
         partitioned
     }
 

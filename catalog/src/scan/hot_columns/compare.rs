@@ -1,4 +1,4 @@
-//! Which values lie in a range, a bit for each: the inner loop of a scan of kept columns.
+//! Which values lie in a range or are among some keys, a bit for each: the inner loops of a scan of kept columns.
 //!
 //! Both ends are decided by one comparison of unsigned numbers, sixty-four values at a time, into bytes of 0 or 1, which
 //! the compiler turns into vector instructions; eight such bytes become eight bits by one multiplication. That is several
@@ -6,6 +6,7 @@
 //!
 //! Example: `values in 26..=35` is `value - 26 <= 9`, where what lies below 26 wraps around to a large number.
 
+use super::super::key_set::Keys;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::buffer::{BooleanBuffer, Buffer, ScalarBuffer};
 use arrow::datatypes::{
@@ -32,6 +33,52 @@ pub(super) fn within(values: &ArrayRef, from: i64, to: i64) -> Option<BooleanBuf
         Some(known) => &bits & known.inner(),
         None => bits,
     })
+}
+
+/// The bits of the values that are among the keys, of whole numbers of any width; NULL is never among them. Where `rows` are
+/// given only those are asked for, and no other is among the answer. `None` for other arrays.
+pub(super) fn among(
+    values: &ArrayRef,
+    keys: &Keys,
+    rows: Option<&BooleanBuffer>,
+) -> Option<BooleanBuffer> {
+    let bits = match values.data_type() {
+        DataType::UInt8 => found::<UInt8Type>(values, keys, rows)?,
+        DataType::Int8 => found::<Int8Type>(values, keys, rows)?,
+        DataType::UInt16 => found::<UInt16Type>(values, keys, rows)?,
+        DataType::Int16 => found::<Int16Type>(values, keys, rows)?,
+        DataType::UInt32 => found::<UInt32Type>(values, keys, rows)?,
+        DataType::Int32 => found::<Int32Type>(values, keys, rows)?,
+        DataType::Int64 => found::<Int64Type>(values, keys, rows)?,
+        _ => return None,
+    };
+    Some(match values.nulls() {
+        Some(known) => &bits & known.inner(),
+        None => bits,
+    })
+}
+
+fn found<T>(values: &ArrayRef, keys: &Keys, rows: Option<&BooleanBuffer>) -> Option<BooleanBuffer>
+where
+    T: ArrowPrimitiveType,
+    T::Native: Into<i64>,
+{
+    let values: &[T::Native] = values.as_primitive_opt::<T>()?.values();
+    let mut words = vec![0_u64; values.len().div_ceil(WORD)];
+    let Some(rows) = rows else {
+        for (word, chunk) in words.iter_mut().zip(values.chunks(WORD)) {
+            let mut flags = [0_u8; WORD];
+            for (flag, value) in flags.iter_mut().zip(chunk) {
+                *flag = keys.has((*value).into());
+            }
+            *word = packed(&flags);
+        }
+        return Some(BooleanBuffer::new(Buffer::from_vec(words), 0, values.len()));
+    };
+    for row in rows.set_indices() {
+        words[row / WORD] |= u64::from(keys.has(values[row].into())) << (row % WORD);
+    }
+    Some(BooleanBuffer::new(Buffer::from_vec(words), 0, values.len()))
 }
 
 fn bits<T>(values: &ArrayRef, from: i64, to: i64) -> Option<BooleanBuffer>
@@ -62,6 +109,12 @@ fn word<N: Distance>(chunk: &[N; WORD], from: N, span: N::Unsigned) -> u64 {
     for (flag, value) in flags.iter_mut().zip(chunk) {
         *flag = u8::from(value.above(from) <= span);
     }
+    packed(&flags)
+}
+
+/// Sixty-four bytes of 0 or 1 as bits.
+#[inline]
+fn packed(flags: &[u8; WORD]) -> u64 {
     let mut word = 0;
     let (eights, _) = flags.as_chunks::<8>();
     for (place, eight) in eights.iter().enumerate() {

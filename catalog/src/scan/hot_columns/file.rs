@@ -6,24 +6,27 @@
 
 use super::Place;
 use super::narrow::Column;
-use super::ranges::ranges;
+use super::ranges::{Conditions, conditions};
 use super::rows::Rows;
-use super::source::Reading;
+use super::source::{Pruning, Reading};
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{
     ParquetAccessPlan, ParquetFileMetrics, RowGroupAccessPlanFilter,
     apply_file_schema_type_coercions,
 };
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::Projector;
 use datafusion::physical_expr::simplifier::PhysicalExprSimplifier;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_adapter::{
     BatchAdapterFactory, DefaultPhysicalExprAdapterFactory, PhysicalExprAdapterFactory,
     replace_columns_with_literals,
 };
-use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_expr_common::physical_expr::snapshot_generation;
+use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -33,7 +36,7 @@ use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuil
 use parquet::file::metadata::PageIndexPolicy;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Columns are decoded and kept in pieces of so many rows, the size of a batch. Slices of one long array would count, to
 /// whoever holds a batch, as the whole of it.
@@ -112,14 +115,14 @@ impl OpenFile {
                 columns[*column] = Some(decoded);
             }
         }
-        let ranges = match reading.predicate.as_ref().filter(|_| reading.prunes) {
-            Some(predicate) => ranges(predicate, &reading.columns)?,
-            None => Vec::new(),
+        let conditions = match reading.predicate.as_ref().filter(|_| reading.prunes) {
+            Some(predicate) => conditions(predicate, &reading.columns)?,
+            None => Conditions::default(),
         };
         Ok(Rows::new(
             columns.into_iter().flatten().collect(),
             Arc::clone(&reading.columns),
-            ranges,
+            conditions,
             reading.batch_size.max(1),
             reading.skipped.clone(),
         ))
@@ -201,17 +204,11 @@ fn groups(
     if let Some(range) = &file.range {
         left.prune_by_range(all, range);
     }
-    if let Some(predicate) = reading.predicate.as_ref().filter(|_| reading.prunes) {
+    // What is known of a file with one row group is known of the file, which would have been passed over.
+    let prunes = reading.prunes && (all.len() > 1 || !file.has_statistics());
+    if let Some(predicate) = reading.predicate.as_ref().filter(|_| prunes) {
         let physical = metadata.schema();
-        let predicate = replace_columns_with_literals(Arc::clone(predicate), literals)?;
-        let adapter = DefaultPhysicalExprAdapterFactory
-            .create(Arc::clone(reading.table.file_schema()), Arc::clone(physical))?;
-        let predicate =
-            PhysicalExprSimplifier::new(physical).simplify(adapter.rewrite(predicate)?)?;
-        let pruning = PruningPredicateBuilder::new()
-            .with_file_schema(Arc::clone(physical))
-            .with_max_in_list_size(reading.max_in_list_size)
-            .build(predicate);
+        let pruning = pruning(reading, predicate, physical, literals)?;
         if let Some(pruning) = pruning {
             let path = file.object_meta.location.as_ref();
             let counters = ParquetFileMetrics::new(reading.partition, path, &reading.metrics);
@@ -219,4 +216,34 @@ fn groups(
         }
     }
     Ok(left.row_group_indexes().collect())
+}
+
+/// The predicate as row groups are pruned by it. Files of one schema share it while nothing new becomes known.
+fn pruning(
+    reading: &Reading,
+    predicate: &Arc<dyn PhysicalExpr>,
+    physical: &SchemaRef,
+    literals: &HashMap<String, ScalarValue>,
+) -> Result<Option<Arc<PruningPredicate>>> {
+    let generation = snapshot_generation(predicate);
+    let is_same = |kept: &Pruning| kept.generation == generation && &kept.physical == physical;
+    let is_shared =
+        collect_columns(predicate).iter().all(|column| !literals.contains_key(column.name()));
+    let kept = || reading.pruning.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = kept().as_ref().filter(|kept| is_shared && is_same(kept)) {
+        return Ok(kept.predicate.clone());
+    }
+    let given = replace_columns_with_literals(Arc::clone(predicate), literals)?;
+    let adapter = DefaultPhysicalExprAdapterFactory
+        .create(Arc::clone(reading.table.file_schema()), Arc::clone(physical))?;
+    let rewritten = PhysicalExprSimplifier::new(physical).simplify(adapter.rewrite(given)?)?;
+    let predicate = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(physical))
+        .with_max_in_list_size(reading.max_in_list_size)
+        .build(rewritten);
+    if is_shared {
+        let (physical, predicate) = (Arc::clone(physical), predicate.clone());
+        *kept() = Some(Pruning { generation, physical, predicate });
+    }
+    Ok(predicate)
 }

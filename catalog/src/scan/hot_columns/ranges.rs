@@ -1,4 +1,4 @@
-//! What a predicate says of single columns: the range that their values must lie in.
+//! What a predicate says of single columns: the range that their values must lie in, and the keys they must be among.
 //!
 //! A scan may leave out rows that its predicate rules out, and need not: who pushed the predicate down looks again at what
 //! comes. So this reads the parts that kept columns decide fast, `column op literal` and lists, as ranges, and passes
@@ -6,6 +6,7 @@
 //!
 //! Example: `quantity < 25 AND day IN (5, 9) AND name LIKE 'a%'` says quantity <= 24 and 5 <= day <= 9.
 
+use super::super::key_set::{KeySet, Keys};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Operator;
@@ -24,21 +25,50 @@ pub(super) struct Range {
     pub(super) to: i64,
 }
 
-/// The ranges that a predicate implies, at most one for each column.
-pub(super) fn ranges(predicate: &Arc<dyn PhysicalExpr>, columns: &SchemaRef) -> Result<Vec<Range>> {
+/// The keys that a column must be among.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Among {
+    /// The place among the columns that are read.
+    pub(super) column: usize,
+    pub(super) keys: Arc<Keys>,
+}
+
+/// What is looked at in every row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Conditions {
+    /// At most one for each column.
+    pub(super) ranges: Vec<Range>,
+    pub(super) sets: Vec<Among>,
+}
+
+/// What a predicate implies for single columns.
+pub(super) fn conditions(
+    predicate: &Arc<dyn PhysicalExpr>,
+    columns: &SchemaRef,
+) -> Result<Conditions> {
     let predicate = snapshot_physical_expr(Arc::clone(predicate))?;
-    let mut found: Vec<Range> = Vec::new();
     let parts = split_conjunction(&predicate);
-    for range in parts.into_iter().filter_map(|part| range(part.as_ref(), columns)) {
-        match found.iter_mut().find(|known| known.column == range.column) {
+    let mut found = Conditions::default();
+    for part in parts {
+        if let Some(set) = among(part.as_ref(), columns) {
+            found.sets.push(set);
+        }
+        let Some(range) = range(part.as_ref(), columns) else { continue };
+        match found.ranges.iter_mut().find(|known| known.column == range.column) {
             Some(known) => {
                 known.from = known.from.max(range.from);
                 known.to = known.to.min(range.to);
             }
-            None => found.push(range),
+            None => found.ranges.push(range),
         }
     }
     Ok(found)
+}
+
+fn among(part: &dyn PhysicalExpr, columns: &SchemaRef) -> Option<Among> {
+    let set = part.downcast_ref::<KeySet>()?;
+    let (column, kind) = column(set.key().as_ref(), columns)?;
+    (kind == set.keys().kind()).then(|| Among { column, keys: Arc::clone(set.keys()) })
 }
 
 fn range(part: &dyn PhysicalExpr, columns: &SchemaRef) -> Option<Range> {
@@ -125,6 +155,10 @@ mod tests {
         binary(one, Operator::And, other, &columns()).unwrap()
     }
 
+    fn ranges(predicate: &Arc<dyn PhysicalExpr>) -> Vec<Range> {
+        conditions(predicate, &columns()).unwrap().ranges
+    }
+
     #[test]
     fn what_it_understands_becomes_a_range_and_the_rest_is_passed_over() {
         let whole = |value: i64| ScalarValue::Int64(Some(value));
@@ -134,13 +168,13 @@ mod tests {
         let from = compare("a", Operator::GtEq, whole(3));
         let turned = binary(lit(9_i64), Operator::Gt, col("a", &columns()).unwrap(), &columns());
         let all = and(and(text, money), and(from, turned.unwrap()));
-        let mut found = ranges(&all, &columns()).unwrap();
+        let mut found = ranges(&all);
         found.sort_by_key(|range| range.column);
         assert_eq!(
             found,
             [Range { column: 0, from: 3, to: 8 }, Range { column: 1, from: 151, to: i64::MAX },]
         );
-        assert_eq!(ranges(&other_scale, &columns()).unwrap().len(), 1);
+        assert_eq!(ranges(&other_scale).len(), 1);
         for passed in [
             compare("a", Operator::NotEq, whole(1)),
             compare("a", Operator::Gt, whole(i64::MAX)),
@@ -153,7 +187,7 @@ mod tests {
             )
             .unwrap(),
         ] {
-            assert_eq!(ranges(&passed, &columns()).unwrap(), []);
+            assert_eq!(ranges(&passed), []);
         }
     }
 
@@ -163,10 +197,19 @@ mod tests {
         let list = |negated| {
             in_list(Arc::clone(&a), vec![lit(7_i64), lit(2_i64)], &negated, &columns()).unwrap()
         };
-        assert_eq!(
-            ranges(&list(false), &columns()).unwrap(),
-            [Range { column: 0, from: 2, to: 7 }]
-        );
-        assert_eq!(ranges(&list(true), &columns()).unwrap(), []);
+        assert_eq!(ranges(&list(false)), [Range { column: 0, from: 2, to: 7 }]);
+        assert_eq!(ranges(&list(true)), []);
+    }
+
+    #[test]
+    fn keys_are_taken_where_the_column_has_their_type() {
+        let keys: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![4, 6]));
+        let among = |name: &str| {
+            let set = KeySet::of(col(name, &columns()).unwrap(), &keys).unwrap().unwrap();
+            conditions(&(Arc::new(set) as Arc<dyn PhysicalExpr>), &columns()).unwrap()
+        };
+        let found = among("a");
+        assert_eq!((found.ranges.len(), found.sets.len(), found.sets[0].column), (0, 1, 0));
+        assert_eq!(among("t"), Conditions::default());
     }
 }

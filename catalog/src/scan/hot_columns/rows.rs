@@ -1,11 +1,15 @@
 //! The rows of a row group in memory, as batches, without most of those that the scan's predicate rules out.
 //!
-//! Piece by piece, so that values are made wide again while they are in the processor's cache. Where ranges rule out a
-//! whole piece nothing of it is read; where they leave few of its rows, those are gathered into full batches; where they
-//! leave most, the piece is handed on as it is. Rows keep their order. Whoever pushed the predicate down looks again.
+//! Piece by piece, so that values are made wide again while they are in the processor's cache. Where ranges or sets of keys
+//! rule out a whole piece nothing of it is read; where they leave few of its rows, those are gathered into full batches;
+//! where they leave most, the piece is handed on as it is. Rows keep their order. Whoever pushed the predicate down looks
+//! again.
+//!
+//! Ranges are decided first, being cheap, then the sets of keys, the one that left least of an earlier piece first, for the
+//! rows that are left. A set that left most rows of a piece is not asked for some pieces.
 
 use super::narrow::{Chosen, Column};
-use super::ranges::Range;
+use super::ranges::{Among, Conditions, Range};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{BatchCoalescer, FilterBuilder, FilterPredicate};
@@ -14,11 +18,24 @@ use datafusion::common::Result;
 use datafusion::physical_plan::metrics::Count;
 use std::collections::VecDeque;
 
+/// A set of keys that did not pay is not asked for so many pieces.
+const REST_PIECES: usize = 16;
+
+/// A set of keys, and what it has been good for.
+struct Set {
+    among: Among,
+    /// The part of the rows it was asked for that it left, in thousandths.
+    left: usize,
+    /// The piece from which on it is asked again.
+    from_piece: usize,
+}
+
 /// Batches of one row group.
 pub(super) struct Rows {
     columns: Vec<Column>,
     schema: SchemaRef,
     ranges: Vec<Range>,
+    sets: Vec<Set>,
     batch_size: usize,
     /// The next piece.
     piece: usize,
@@ -31,13 +48,23 @@ impl Rows {
     pub(super) fn new(
         columns: Vec<Column>,
         schema: SchemaRef,
-        ranges: Vec<Range>,
+        conditions: Conditions,
         batch_size: usize,
         skipped: Count,
     ) -> Self {
+        let Conditions { mut ranges, sets } = conditions;
+        // Where the keys of a set lie between the ends of a range, the set says all that the range does.
+        ranges.retain(|range| {
+            let implied = |set: &Among| {
+                let (least, most) = set.keys.span();
+                set.column == range.column && range.from <= least && most <= range.to
+            };
+            !sets.iter().any(implied)
+        });
+        let sets = sets.into_iter().map(|among| Set { among, left: 0, from_piece: 0 }).collect();
         let gathered = BatchCoalescer::new(SchemaRef::clone(&schema), batch_size);
         let ready = VecDeque::new();
-        Self { columns, schema, ranges, batch_size, piece: 0, gathered, ready, skipped }
+        Self { columns, schema, ranges, sets, batch_size, piece: 0, gathered, ready, skipped }
     }
 
     fn pieces(&self) -> usize {
@@ -85,7 +112,7 @@ impl Rows {
         }
     }
 
-    fn choose(&self, piece: usize) -> Result<Chosen> {
+    fn choose(&mut self, piece: usize) -> Result<Chosen> {
         let mut chosen: Option<BooleanBuffer> = None;
         for range in &self.ranges {
             match self.columns[range.column].pieces()[piece].within(range.from, range.to)? {
@@ -96,7 +123,21 @@ impl Rows {
                 }
             }
         }
-        Ok(chosen.map_or(Chosen::All, Chosen::Some))
+        let mut chosen = chosen.map_or(Chosen::All, Chosen::Some);
+        self.sets.sort_by_key(|set| set.left);
+        for set in self.sets.iter_mut().filter(|set| set.from_piece <= piece) {
+            let values = &self.columns[set.among.column].pieces()[piece];
+            let before = chosen.count(values.len());
+            if before == 0 {
+                break;
+            }
+            chosen = values.among(&set.among.keys, chosen)?;
+            set.left = chosen.count(values.len()) * 1000 / before;
+            if set.left > 750 {
+                set.from_piece = piece + REST_PIECES;
+            }
+        }
+        Ok(chosen)
     }
 
     fn batch(&self, piece: usize, left: Option<&FilterPredicate>) -> Result<RecordBatch> {
@@ -133,15 +174,17 @@ impl Iterator for Rows {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::key_set::KeySet;
     use super::*;
     use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
     use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use datafusion::physical_expr::PhysicalExpr;
     use std::sync::Arc;
 
     const PIECE: i64 = 100;
 
     /// Ten pieces: `n` counts from 0, `d` is its last digit, `t` its text.
-    fn read(ranges: Vec<Range>, batch_size: usize) -> (Vec<RecordBatch>, usize) {
+    fn read(conditions: Conditions, batch_size: usize) -> (Vec<RecordBatch>, usize) {
         let schema = Arc::new(Schema::new(vec![
             Field::new("n", DataType::Int64, false),
             Field::new("d", DataType::Int64, false),
@@ -165,8 +208,12 @@ mod tests {
             column(&text, DataType::Utf8),
         ];
         let skipped = Count::new();
-        let rows = Rows::new(columns, schema, ranges, batch_size, skipped.clone());
+        let rows = Rows::new(columns, schema, conditions, batch_size, skipped.clone());
         (rows.collect::<Result<_>>().unwrap(), skipped.value())
+    }
+
+    fn within(ranges: Vec<Range>) -> Conditions {
+        Conditions { ranges, sets: Vec::new() }
     }
 
     fn numbers(batches: &[RecordBatch]) -> Vec<i64> {
@@ -181,7 +228,7 @@ mod tests {
 
     #[test]
     fn without_ranges_everything_comes_in_batches() {
-        let (batches, skipped) = read(Vec::new(), 64);
+        let (batches, skipped) = read(Conditions::default(), 64);
         assert_eq!(numbers(&batches), (0..1000).collect::<Vec<_>>());
         assert!(batches.iter().all(|batch| batch.num_rows() <= 64));
         assert_eq!(skipped, 0);
@@ -190,19 +237,47 @@ mod tests {
     #[test]
     fn few_rows_are_gathered_most_rows_pass_and_the_order_stays() {
         let n = Range { column: 0, from: 150, to: 849 };
-        let (batches, skipped) = read(vec![n], 64);
+        let (batches, skipped) = read(within(vec![n]), 64);
         assert_eq!(numbers(&batches), (150..850).collect::<Vec<_>>());
         assert_eq!(skipped, 300);
         let d = Range { column: 1, from: 3, to: 4 };
-        let (batches, skipped) = read(vec![n, d], 64);
+        let (batches, skipped) = read(within(vec![n, d]), 64);
         let expected = |n: &i64| (3..=4).contains(&(n % 10));
         assert_eq!(numbers(&batches), (150..850).filter(expected).collect::<Vec<_>>());
         assert_eq!(batches.len(), 3, "140 rows in batches of 64");
         assert_eq!(skipped, 860);
         let most = Range { column: 1, from: 1, to: 9 };
-        let (batches, skipped) = read(vec![most], 100);
+        let (batches, skipped) = read(within(vec![most]), 100);
         assert_eq!((numbers(&batches).len(), skipped), (1000, 0), "most are handed on as they are");
-        let (batches, skipped) = read(vec![Range { column: 1, from: 10, to: 20 }], 64);
+        let (batches, skipped) = read(within(vec![Range { column: 1, from: 10, to: 20 }]), 64);
         assert_eq!((batches.len(), skipped), (0, 1000));
+    }
+
+    #[test]
+    fn sets_of_keys_leave_the_rows_that_have_one() {
+        let among = |column, keys: Vec<i64>| {
+            let keys: ArrayRef = Arc::new(Int64Array::from(keys));
+            let name: Arc<dyn PhysicalExpr> =
+                Arc::new(datafusion::physical_expr::expressions::Column::new("n", 0));
+            let set = KeySet::of(name, &keys).unwrap().unwrap();
+            Among { column, keys: Arc::clone(set.keys()) }
+        };
+        let few = among(0, vec![7, 350, 351, 352, 999, 5000]);
+        let odd = among(1, vec![1, 3, 5, 7, 9]);
+        let all = among(1, (0..10).collect());
+        let implied = Range { column: 0, from: 0, to: 9999 };
+        let check = |ranges: Vec<Range>, sets: Vec<Among>, expected: &[i64]| {
+            let (batches, skipped) = read(Conditions { ranges, sets }, 64);
+            assert_eq!(numbers(&batches), expected);
+            assert_eq!(skipped, 1000 - expected.len());
+        };
+        check(vec![implied], vec![few.clone()], &[7, 350, 351, 352, 999]);
+        check(vec![], vec![all.clone(), odd.clone(), few.clone()], &[7, 351, 999]);
+        let cut = Range { column: 0, from: 351, to: 360 };
+        check(vec![cut], vec![few, odd.clone()], &[351]);
+        let (batches, _) = read(Conditions { ranges: vec![], sets: vec![all] }, 64);
+        assert_eq!(numbers(&batches).len(), 1000);
+        let odds: Vec<i64> = (0..1000).filter(|n| n % 2 == 1).collect();
+        check(vec![], vec![odd], &odds);
     }
 }

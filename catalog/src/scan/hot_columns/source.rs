@@ -23,7 +23,8 @@ use datafusion::physical_expr::projection::{ProjectionExprs, Projector};
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_expr_adapter::replace_columns_with_literals;
-use datafusion::physical_optimizer::pruning::FilePruner;
+use datafusion::physical_expr_common::physical_expr::snapshot_generation;
+use datafusion::physical_optimizer::pruning::{FilePruner, PruningPredicate};
 use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
@@ -31,7 +32,7 @@ use datafusion_datasource::morsel::{MorselPlan, MorselPlanner, Morselizer};
 use object_store::ObjectStore;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A Parquet source over immutable files, and the columns kept of them.
 #[derive(Clone)]
@@ -83,6 +84,7 @@ impl HotSource {
             output,
             predicate: parquet.filter(),
             prunes: options.pruning,
+            pruning: Mutex::default(),
             max_in_list_size: options.max_in_list_size,
             readers: Arc::clone(readers),
             batch_size: config.batch_size.unwrap_or(8192),
@@ -244,6 +246,16 @@ impl MorselPlanner for HotFile {
     }
 }
 
+/// The predicate of a scan, made for pruning row groups of files of one schema.
+#[derive(Debug)]
+pub(super) struct Pruning {
+    /// How much was known of it when it was made.
+    pub(super) generation: u64,
+    pub(super) physical: SchemaRef,
+    /// None when it prunes nothing.
+    pub(super) predicate: Option<Arc<PruningPredicate>>,
+}
+
 /// What is read of every file of a scan.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -257,6 +269,7 @@ pub(super) struct Reading {
     pub(super) output: SchemaRef,
     pub(super) predicate: Option<Arc<dyn PhysicalExpr>>,
     pub(super) prunes: bool,
+    pub(super) pruning: Mutex<Option<Pruning>>,
     pub(super) max_in_list_size: usize,
     pub(super) readers: Arc<dyn ParquetFileReaderFactory>,
     pub(super) batch_size: usize,
@@ -269,11 +282,15 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Whether the predicate, as far as it is known now, rules a whole file out.
+    /// Whether the predicate, as far as it is known now, rules a whole file out. What was known when the query was
+    /// planned has ruled files out then.
     fn skips(&self, file: &PartitionedFile) -> Result<bool> {
         let Some(predicate) = self.predicate.as_ref().filter(|_| self.prunes) else {
             return Ok(false);
         };
+        if snapshot_generation(predicate) == 0 {
+            return Ok(false);
+        }
         let predicate = replace_columns_with_literals(Arc::clone(predicate), &self.literals(file))?;
         let schema = self.table.file_schema();
         match FilePruner::try_new(predicate, schema, file, Count::new()) {

@@ -3,7 +3,8 @@
 //! Building reads all rows the dimension's own filters leave. Its key becomes a [`Lookup`], the columns and expressions
 //! the query groups by become one number per distinct combination, and columns that other expressions need are kept. A
 //! key that occurs twice means that a join would multiply rows: [`Dimension::build`] then gives `None` and the plain plan
-//! answers. What the keys range over goes to the fact's scan before it is read.
+//! answers. What the keys range over, and which they are when the dimension drops many rows, goes to the fact's scan before
+//! it is read.
 //!
 //! Example: `customer WHERE region = 'ASIA'` grouped by `nation` becomes key -> one of five nations, or absent.
 
@@ -18,8 +19,12 @@ use datafusion::physical_expr::expressions::{BinaryExpr, DynamicFilterPhysicalEx
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::group_values::new_group_values;
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
+use pareto_catalog::KeySet;
 use pareto_udfs::lookup::{ABSENT, Lookup, extremes};
 use std::sync::Arc;
+
+/// A dimension that keeps more of the fact's rows than this does not tell its keys one by one.
+const MOST_SHARE: f64 = 0.75;
 
 /// One dimension and what is wanted of it.
 #[derive(Debug, Clone)]
@@ -58,13 +63,16 @@ pub(super) struct Built {
     pub(super) share: f64,
     /// No row of the fact can stay.
     pub(super) drops_all: bool,
+    /// Memory of the keys that the fact's scan was told.
+    told: usize,
 }
 
 impl Built {
     /// Memory it holds.
     pub(super) fn bytes(&self) -> usize {
         let arrays = self.labels.iter().chain(&self.columns);
-        self.groups.bytes()
+        self.told
+            + self.groups.bytes()
             + self.rows.as_ref().map_or(0, Lookup::bytes)
             + arrays.map(|array| array.get_array_memory_size()).sum::<usize>()
     }
@@ -82,7 +90,7 @@ impl Dimension {
         let repeats = matches!(self.role, Role::Semi | Role::Anti);
         let Some(by_row) = Lookup::build(&key, repeats)? else { return Ok(None) };
         let known = key.len() - key.null_count();
-        self.announce(&key, known, list_limit)?;
+        let told = self.announce(&key, known, list_limit)?;
         let (numbers, labels, count) = self.number(&rows)?;
         let last = numbers.last().copied().unwrap_or(0);
         let (numbers, otherwise) = match self.role {
@@ -103,6 +111,7 @@ impl Dimension {
             rows: (!self.wanted.is_empty()).then(|| by_row.renumbered(&places, null_row)),
             columns,
             drops_all: drops && known == 0,
+            told,
         }))
     }
 
@@ -146,9 +155,10 @@ impl Dimension {
         Ok((numbers.into_iter().map(narrow).collect(), labels, count))
     }
 
-    /// Tells the scan of the fact the keys: their range, and each of them when they are few and far apart.
-    fn announce(&self, key: &ArrayRef, known: usize, list_limit: usize) -> Result<()> {
-        let Some(filter) = &self.filter else { return Ok(()) };
+    /// Tells the scan of the fact the keys: their range, or each of them when they are few and far apart, and the set of
+    /// them when it leaves out many rows. Returns the memory that the set takes.
+    fn announce(&self, key: &ArrayRef, known: usize, list_limit: usize) -> Result<usize> {
+        let Some(filter) = &self.filter else { return Ok(0) };
         let keys: Vec<usize> = (0..key.len()).filter(|row| key.is_valid(*row)).collect();
         let value = |row: usize| ScalarValue::try_from_array(key, row);
         let column = || Arc::clone(&self.fact_key);
@@ -168,9 +178,15 @@ impl Dimension {
                 in_list(column(), list, &false, &schema)?
             }
         };
-        filter.update(condition)?;
+        let pays = known > 0 && share(known, self.table_rows) <= MOST_SHARE;
+        let set = if pays { KeySet::of(column(), key)? } else { None };
+        let told = set.as_ref().map_or(0, KeySet::bytes);
+        filter.update(match set {
+            None => condition,
+            Some(set) => Arc::new(BinaryExpr::new(condition, Operator::And, Arc::new(set))),
+        })?;
         filter.mark_complete();
-        Ok(())
+        Ok(told)
     }
 
     /// A schema in which the fact's key can be typed.

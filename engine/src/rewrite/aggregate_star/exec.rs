@@ -2,7 +2,7 @@
 //!
 //! What it does with rows stands in [`super::run`]; here are its inputs, its plain plan and what EXPLAIN says of it. The plain
 //! plan, over the same inputs and with the same schema, runs instead when a dimension cannot be used (its keys repeat, it
-//! does not fit into memory).
+//! does not fit into memory). Only then is it put over the inputs as they have become, and gets the exchanges it needs.
 //!
 //! Never answers by itself: a final aggregate above merges the states of all partitions.
 
@@ -15,7 +15,9 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{Partitioning, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::filter_pushdown::{
     ChildFilterDescription, FilterDescription, FilterPushdownPhase,
@@ -55,6 +57,33 @@ pub(super) struct Work {
     pub(super) title: String,
 }
 
+/// The plan that an operator stands for, over the inputs it was planned with.
+#[derive(Debug, Clone)]
+pub(super) struct Plain {
+    plan: Arc<dyn ExecutionPlan>,
+    /// The fact, then the dimensions.
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+}
+
+impl Plain {
+    /// The plan over these inputs, ready to run.
+    pub(super) fn over(
+        &self,
+        inputs: &[&Arc<dyn ExecutionPlan>],
+        options: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let replace = |node: Arc<dyn ExecutionPlan>| {
+            let place = self.inputs.iter().position(|old| Arc::ptr_eq(old, &node));
+            Ok(match place.and_then(|place| inputs.get(place)) {
+                Some(new) => Transformed::new(Arc::clone(new), true, TreeNodeRecursion::Jump),
+                None => Transformed::no(node),
+            })
+        };
+        let plan = Arc::clone(&self.plan).transform_down(replace).data()?;
+        EnsureRequirements::new().optimize(plan, options)
+    }
+}
+
 /// Filter, join, group and aggregate of a star in one operator.
 #[derive(Debug)]
 pub(super) struct StarAggregateExec {
@@ -62,7 +91,7 @@ pub(super) struct StarAggregateExec {
     dimensions: Vec<Dimension>,
     work: Arc<Work>,
     /// The partial aggregate this stands for.
-    plain: Arc<dyn ExecutionPlan>,
+    plain: Plain,
     built: Arc<OnceCell<Option<Arc<Ready>>>>,
     metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
@@ -79,6 +108,18 @@ impl StarAggregateExec {
         let mut known = plain.equivalence_properties().clone();
         known.clear_orderings();
         known.clear_per_partition_constants();
+        let inputs = std::iter::once(&fact).chain(dimensions.iter().map(|one| &one.plan));
+        let plain = Plain { plan: plain, inputs: inputs.cloned().collect() };
+        Self::over(fact, dimensions, work, plain, known)
+    }
+
+    fn over(
+        fact: Arc<dyn ExecutionPlan>,
+        dimensions: Vec<Dimension>,
+        work: Arc<Work>,
+        plain: Plain,
+        known: EquivalenceProperties,
+    ) -> Self {
         let properties = PlanProperties::new(
             known,
             Partitioning::UnknownPartitioning(fact.output_partitioning().partition_count()),
@@ -100,20 +141,12 @@ impl StarAggregateExec {
         if children.len() != self.dimensions.len() + 1 {
             return internal_err!("StarAggregateExec takes a fact and its dimensions");
         }
-        let replaced: Vec<_> = self.children().into_iter().zip(&children).collect();
-        let replace = |node: Arc<dyn ExecutionPlan>| {
-            let new = replaced.iter().find(|(old, _)| Arc::ptr_eq(old, &node)).map(|(_, new)| *new);
-            Ok(match new {
-                Some(new) => Transformed::new(Arc::clone(new), true, TreeNodeRecursion::Jump),
-                None => Transformed::no(node),
-            })
-        };
-        let plain = Arc::clone(&self.plain).transform_down(replace).data()?;
         let mut children = children.into_iter();
         let fact = children.next().unwrap_or_else(|| Arc::clone(&self.fact));
         let dimensions = self.dimensions.iter().cloned().zip(children);
         let dimensions = dimensions.map(|(old, plan)| Dimension { plan, ..old }).collect();
-        Ok(Self::new(fact, dimensions, Arc::clone(&self.work), plain))
+        let known = self.properties.equivalence_properties().clone();
+        Ok(Self::over(fact, dimensions, Arc::clone(&self.work), self.plain.clone(), known))
     }
 }
 
@@ -156,8 +189,9 @@ impl ExecutionPlan for StarAggregateExec {
             .collect()
     }
 
+    /// The fact is read by every thread; a dimension is built by one.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false; self.dimensions.len() + 1]
+        std::iter::once(true).chain(self.dimensions.iter().map(|_| false)).collect()
     }
 
     fn apply_expressions(
@@ -226,7 +260,7 @@ impl ExecutionPlan for StarAggregateExec {
             fact: Arc::clone(&self.fact),
             dimensions: self.dimensions.clone(),
             work: Arc::clone(&self.work),
-            plain: Arc::clone(&self.plain),
+            plain: self.plain.clone(),
             built: Arc::clone(&self.built),
             counts: Counts::new(&self.metrics, partition),
             partition,

@@ -6,7 +6,7 @@
 
 use super::super::states;
 use super::dimension::{Built, Dimension};
-use super::exec::{Origin, Work};
+use super::exec::{Origin, Plain, Work};
 use super::tally::Tally;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
@@ -62,7 +62,7 @@ pub(super) struct Run {
     pub(super) fact: Arc<dyn ExecutionPlan>,
     pub(super) dimensions: Vec<Dimension>,
     pub(super) work: Arc<Work>,
-    pub(super) plain: Arc<dyn ExecutionPlan>,
+    pub(super) plain: Plain,
     pub(super) built: Arc<OnceCell<Option<Arc<Ready>>>>,
     pub(super) counts: Counts,
     pub(super) partition: usize,
@@ -116,8 +116,11 @@ impl Run {
             let schema = Arc::clone(&self.work.measures.schema);
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::empty())));
         }
+        let dimensions = self.dimensions.iter().map(|dimension| &dimension.plan);
+        let inputs: Vec<_> = std::iter::once(&self.fact).chain(dimensions).collect();
+        let plain = self.plain.over(&inputs, self.context.session_config().options())?;
         // The dimensions' plans have run once; exchanges in them must forget that.
-        let plain = reset_plan_states(self.plain)?;
+        let plain = reset_plan_states(plain)?;
         if plain.output_partitioning().partition_count() == 1 {
             return plain.execute(0, self.context);
         }
@@ -172,22 +175,31 @@ impl Partition {
             self.picked.start(chosen);
         }
         let mut keys: Vec<Option<ArrayRef>> = vec![None; self.run.dimensions.len()];
-        for (turn, place) in self.ready.order.iter().enumerate() {
+        let mut started = chosen.is_some();
+        for place in &self.ready.order {
             let built = &self.ready.dimensions[*place];
             let key = self.run.dimensions[*place]
                 .fact_key
                 .evaluate(batch)?
                 .into_array(batch.num_rows())?;
             let stride = self.tally.stride(*place);
-            if turn == 0 && chosen.is_none() {
-                built.groups.first(&key, stride, &mut self.picked)?;
-            } else {
-                built.groups.next(&key, stride, &mut self.picked)?;
+            if built.groups.changes_nothing(&key) {
+                keys[*place] = Some(key);
+                continue;
             }
+            if started {
+                built.groups.next(&key, stride, &mut self.picked)?;
+            } else {
+                built.groups.first(&key, stride, &mut self.picked)?;
+            }
+            started = true;
             if self.picked.rows().is_empty() {
                 return Ok(());
             }
             keys[*place] = Some(key);
+        }
+        if !started {
+            self.picked.start_whole(batch.num_rows());
         }
         let rows = self.gather(batch, &keys)?;
         let rows = self.run.work.conditions.iter().try_fold(rows, |rows, condition| {
