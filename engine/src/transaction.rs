@@ -278,9 +278,9 @@ impl Transaction {
         // What was granted when the statements ran may have been revoked since.
         let (rights, name) = (Rights::of(&catalog, &self.identity, None)?, &table.table().name);
         for need in needs {
-            match need.iter().find(|right| rights.may(**right, name)).or(need.first()) {
-                Some(right) => rights.require(*right, name)?,
-                None => {}
+            let held = need.iter().find(|right| rights.may(**right, name));
+            if let Some(right) = held.or_else(|| need.first()) {
+                rights.require(*right, name)?;
             }
         }
         if !catalog.tables().any(|known| known.id == table.table().id) {
