@@ -18,6 +18,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::analyze::AnalyzeExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
@@ -44,17 +45,19 @@ impl Interrupt {
     }
 }
 
-/// The same plan, its joins stoppable.
+/// The same plan, its joins stoppable; those of an `EXPLAIN ANALYZE` only within their conditions.
 pub(crate) fn guard(
     plan: Arc<dyn ExecutionPlan>,
     interrupt: &Interrupt,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    // What is shown to users is shown as it was planned.
+    let is_shown = plan.is::<AnalyzeExec>();
     let guarded = plan.transform_up(|node| {
         let node = match node.downcast_ref::<NestedLoopJoinExec>() {
             Some(join) => check(join, interrupt)?.unwrap_or(node),
             None => node,
         };
-        if multiplies(node.as_ref()) {
+        if multiplies(node.as_ref()) && !is_shown {
             return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))));
         }
         Ok(Transformed::no(node))

@@ -10,10 +10,11 @@
 use crate::context::StatementContext;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::relations::unversioned;
+use crate::rights::Behalf;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::dml::{InsertOp, MergeIntoAction};
 use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
-use pareto_catalog::{Name, Right};
+use pareto_catalog::{Name, Right, Table};
 use std::collections::BTreeSet;
 
 /// Refuses a plan that needs a right its user has not.
@@ -38,42 +39,41 @@ pub(crate) fn check(context: &StatementContext, plan: &LogicalPlan) -> Result<()
     refused?;
     context.relations().check_read(&written)?;
     match plan {
-        LogicalPlan::Explain(explain) => check_shown(context, &explain.plan, None),
-        LogicalPlan::Analyze(analyze) => check_shown(context, &analyze.input, None),
+        LogicalPlan::Explain(explain) => check_shown(context, &explain.plan),
+        LogicalPlan::Analyze(analyze) => check_shown(context, &analyze.input),
         _ => Ok(()),
     }
 }
 
-/// Refuses to show a plan that stands, through `view`, on what its user may not read.
-fn check_shown(context: &StatementContext, plan: &LogicalPlan, view: Option<&Name>) -> Result<()> {
-    let mut shown = Ok(());
+/// Refuses to show a plan that stands, through a view, on what its user may not read. In a plan a view is what it stands
+/// on, by names that are looked up where the view is; so any table of that name counts.
+fn check_shown(context: &StatementContext, plan: &LogicalPlan) -> Result<()> {
+    let (named, whole) =
+        (context.relations().read(), context.relations().catalog_of(Behalf::Definer));
+    let mut hidden = false;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
-            let schema = match (scan.table_name.schema(), view) {
-                (Some(schema), _) => schema.to_owned(),
-                // Names in a view are looked up where the view is.
-                (None, Some(view)) => view.schema.clone(),
-                (None, None) => context.schema(),
+            let (table, schema) =
+                (unversioned(scan.table_name.table()).0, scan.table_name.schema());
+            let is_it = |known: &&Table| {
+                known.name.name.eq_ignore_ascii_case(table)
+                    && schema.is_none_or(|schema| known.name.schema.eq_ignore_ascii_case(schema))
             };
-            let name = Name::new(schema, unversioned(scan.table_name.table()).0);
-            shown = match (scan.source.get_logical_plan(), view) {
-                (Some(inner), _) => check_shown(context, &inner, Some(&name)),
-                (None, Some(view)) if !context.rights().may(Right::Select, &name) => {
-                    Err(EngineError::new(
-                        ErrorKind::Denied,
-                        format!(
-                            "EXPLAIN would show what \"{view}\" stands on, which you may not read"
-                        ),
-                    )
-                    .with_hint("ask an administrator for the plan"))
-                }
-                (None, _) => Ok(()),
-            };
+            let itself = Name::new(context.schema(), table);
+            let by_itself = schema.is_none() && named.contains(&itself);
+            let may = |known: &Table| context.rights().may(Right::Select, &known.name);
+            hidden |= !by_itself && !whole.tables().filter(is_it).all(may);
         }
-        let more = shown.is_ok();
-        Ok(if more { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+        Ok(if hidden { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
-    shown
+    if !hidden {
+        return Ok(());
+    }
+    Err(EngineError::new(
+        ErrorKind::Denied,
+        "EXPLAIN would show what a view stands on, which you may not read",
+    )
+    .with_hint("ask an administrator for the plan"))
 }
 
 /// Refuses a write that is not allowed; the target, when the plan only writes to it.

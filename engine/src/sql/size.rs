@@ -61,7 +61,8 @@ impl Counter {
     fn size_of(&mut self, query: &mut Query) -> Result<usize> {
         self.total = 0;
         walk::query(query, self)?;
-        Ok(self.total)
+        // A row of constants is one, too.
+        Ok(self.total.max(1))
     }
 }
 
