@@ -1,5 +1,7 @@
 //! Actions: listed completely, cancel, renew.
 
+use std::time::Duration;
+
 use arrow_flight::sql::{ActionCancelQueryRequest, ActionCancelQueryResult, Any, ProstMessageExt};
 use arrow_flight::{
     Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, Empty, FlightEndpoint,
@@ -104,6 +106,8 @@ async fn tickets_are_renewed() {
     let mut client = server.raw().await;
     let info = client.get_flight_info(query("SELECT 1")).await.unwrap().into_inner();
     let endpoint = info.endpoint[0].clone();
+    // Tickets tell the time in milliseconds.
+    tokio::time::sleep(Duration::from_millis(5)).await;
     let request = RenewFlightEndpointRequest { endpoint: Some(endpoint.clone()) };
     let action = Action::new("RenewFlightEndpoint", request.encode_to_vec());
     let body =
