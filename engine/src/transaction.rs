@@ -5,8 +5,8 @@
 //!
 //! * Its own changes are seen by its statements alone. Tables it has not changed are read at their newest version, each
 //!   statement anew (READ COMMITTED); the one it changes stays at the version it was at when it was first changed.
-//! * `COMMIT` makes one version of all of it. A change by another writer that stands in the way is a `Conflict`: nothing
-//!   is written, and the transaction is over.
+//! * `COMMIT` makes one version of all of it, if its user still may: what was revoked meanwhile is missing. A change by
+//!   another writer that stands in the way is a `Conflict`: nothing is written, and the transaction is over.
 //! * A statement that fails changes nothing and leaves the transaction open.
 //! * What changes the catalog (`CREATE`, `DROP`, `GRANT`, ..) or the layout of files (`OPTIMIZE`, ..) commits what is
 //!   pending first and then itself.

@@ -22,7 +22,6 @@ use std::ops::ControlFlow;
 const RELATIONS_LIMIT: usize = 1_000;
 /// The most grouping sets of one GROUP BY, those of a CUBE of 12 columns.
 const SETS_LIMIT: usize = 4_096;
-
 /// The longest text and the longest list that constants may make.
 const VALUE_LIMIT: i128 = 16 << 20;
 

@@ -11,8 +11,9 @@
 //! ```
 //!
 //! A connection is a session, as in any database: that is what makes `SET` work for a client without a token. A token
-//! that is not known is refused (`UNAUTHENTICATED`), never quietly replaced. Being let in here says nothing about
-//! rights: each statement asks for those, and for whether the user still exists, anew.
+//! that is not known is refused (`UNAUTHENTICATED`), never quietly replaced. Where too many sessions are kept, those that
+//! were unused the longest make room; their tokens open new ones. Being let in here says nothing about rights: each
+//! statement asks for those, and for whether the user still exists, anew.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
