@@ -122,6 +122,8 @@ const RUNS: usize = 5;
 const ENOUGH_S: u64 = 3;
 /// The longest that one query may take, with all its runs.
 const LIMIT_S: u64 = 120;
+/// When all queries of a suite took this long, the rest of them is not asked.
+const SUITE_S: u64 = 300;
 const CLIENTS: usize = 16;
 
 impl Engine {
@@ -200,6 +202,7 @@ impl Engine {
         request["runs"] = json!(RUNS);
         request["enough_s"] = json!(ENOUGH_S);
         request["limit_s"] = json!(LIMIT_S);
+        request["suite_s"] = json!(SUITE_S);
         exchange(&mut command, &request).map_err(|problem| format!("{}: {problem}", self.name))
     }
 }

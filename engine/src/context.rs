@@ -92,7 +92,7 @@ impl StatementContext {
         right: Right,
     ) -> BoxFuture<'a, Result<TableVersion>> {
         Box::pin(async move {
-            let table = self.catalog.table(name)?;
+            let table = self.known_table(name)?;
             self.rights().require(right, &table.name)?;
             self.relations.latest(&table.name).await
         })
@@ -210,12 +210,17 @@ impl StatementContext {
 
     /// The table of that name; a view of that name is an error that says so.
     pub(crate) fn table(&self, written: &Written) -> Result<&Table> {
-        let name = self.name(written)?;
-        match self.catalog.table(&name) {
+        self.known_table(&self.name(written)?)
+    }
+
+    /// The same for a full name.
+    pub(crate) fn known_table(&self, name: &Name) -> Result<&Table> {
+        match self.catalog.table(name) {
             Ok(table) => Ok(table),
-            Err(error) => match self.catalog.view(&name) {
+            Err(error) => match self.catalog.view(name) {
                 Ok(view) => {
-                    Err(EngineError::invalid(format!("\"{}\" is a view, not a table", view.name)))
+                    Err(EngineError::invalid(format!("\"{}\" is a view, not a table", view.name))
+                        .with_hint("name the table that it reads"))
                 }
                 Err(_) => Err(error.into()),
             },

@@ -158,33 +158,10 @@ impl StatementContext {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Engine, EngineOptions, Outcome, Session};
-    use arrow::util::pretty::pretty_format_batches;
-    use futures::TryStreamExt;
+    use crate::question::asking::{ask, make_sales, open};
+    use crate::{Outcome, Session};
     use std::sync::Arc;
     use tempfile::{TempDir, tempdir};
-
-    async fn session(place: &TempDir) -> Arc<Session> {
-        let options = EngineOptions {
-            warehouse: place.path().join("warehouse").display().to_string(),
-            memory_limit_bytes: Some(64 << 20),
-            threads: Some(2),
-            ..EngineOptions::default()
-        };
-        let session = Engine::open(options).await.unwrap().session();
-        session.set("pareto.result_cache", "off").unwrap();
-        session
-    }
-
-    async fn ask(session: &Arc<Session>, sql: &str) -> String {
-        match session.execute(sql).await.unwrap() {
-            Outcome::Rows(rows) => {
-                let rows: Vec<_> = rows.try_collect().await.unwrap();
-                pretty_format_batches(&rows).unwrap().to_string()
-            }
-            Outcome::Affected(_) | Outcome::Done => String::new(),
-        }
-    }
 
     async fn is_kept(session: &Arc<Session>, sql: &str) -> bool {
         let context = session.context().await.unwrap();
@@ -194,15 +171,16 @@ mod tests {
 
     const SUM: &str = "SELECT sum(amount) AS amount FROM north";
 
+    /// A connection that keeps plans and no answers.
+    async fn session(place: &TempDir) -> Arc<Session> {
+        let session = open(place).await;
+        session.set("pareto.result_cache", "off").unwrap();
+        session
+    }
+
     async fn star(place: &TempDir) -> Arc<Session> {
         let session = session(place).await;
-        for statement in [
-            "CREATE TABLE sales (region VARCHAR, amount BIGINT)",
-            "INSERT INTO sales VALUES ('north', 10), ('south', 20)",
-            "CREATE VIEW north AS SELECT * FROM sales WHERE region = 'north'",
-        ] {
-            ask(&session, statement).await;
-        }
+        make_sales(&session).await;
         session
     }
 
@@ -215,11 +193,11 @@ mod tests {
         let prepared = session.prepare(SUM).await.unwrap();
         assert!(is_kept(&session, SUM).await);
         assert!(matches!(prepared.execute(None).await.unwrap(), Outcome::Rows(_)));
-        assert!(ask(&session, SUM).await.contains("10"));
+        assert!(ask(&session, SUM).await.contains("40"));
         let other = self::session(&place).await;
-        ask(&other, "INSERT INTO sales VALUES ('north', 60)").await;
+        ask(&other, "INSERT INTO sales VALUES (4, 'north', 60)").await;
         assert!(!is_kept(&session, SUM).await);
-        assert!(ask(&session, SUM).await.contains("70"));
+        assert!(ask(&session, SUM).await.contains("100"));
         assert!(is_kept(&session, SUM).await);
         ask(&other, "CREATE OR REPLACE VIEW north AS SELECT 7 AS amount").await;
         assert!(!is_kept(&session, SUM).await);
@@ -238,9 +216,9 @@ mod tests {
         ask(&session, "BEGIN").await;
         ask(&session, "DELETE FROM sales").await;
         assert!(!is_kept(&session, SUM).await);
-        assert!(!ask(&session, SUM).await.contains("10"));
+        assert!(!ask(&session, SUM).await.contains("40"));
         ask(&session, "ROLLBACK").await;
-        assert!(ask(&session, SUM).await.contains("10"));
+        assert!(ask(&session, SUM).await.contains("40"));
         ask(&session, "SET pareto.plan_cache = off").await;
         ask(&session, SUM).await;
         assert!(!is_kept(&session, SUM).await);

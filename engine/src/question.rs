@@ -8,6 +8,9 @@
 //! Example: `SELECT region, sum(amount) FROM sales GROUP BY region` depends on its text, the user, the settings, the
 //! version of the catalog, and the version of `sales`.
 
+#[cfg(test)]
+pub(crate) mod asking;
+
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use crate::login::Identity;
@@ -89,7 +92,8 @@ pub(crate) fn is_lasting(plan: &LogicalPlan) -> bool {
     lasting && walked.is_ok()
 }
 
-fn always_the_same(expr: &Expr) -> bool {
+/// Whether an expression, its parts aside, answers the same each time.
+pub(crate) fn always_the_same(expr: &Expr) -> bool {
     let volatility = match expr {
         Expr::ScalarFunction(call) => call.func.signature().volatility,
         Expr::AggregateFunction(AggregateFunction { func, .. }) => func.signature().volatility,

@@ -193,31 +193,10 @@ impl RecordBatchStream for Keeping {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Session;
     use crate::login::Identity;
-    use crate::{Engine, EngineOptions, Outcome, Session};
-    use arrow::util::pretty::pretty_format_batches;
-    use futures::TryStreamExt;
+    use crate::question::asking::{ask, make_sales, open};
     use tempfile::{TempDir, tempdir};
-
-    async fn session(place: &TempDir) -> Arc<Session> {
-        let options = EngineOptions {
-            warehouse: place.path().join("warehouse").display().to_string(),
-            memory_limit_bytes: Some(64 << 20),
-            threads: Some(2),
-            ..EngineOptions::default()
-        };
-        Engine::open(options).await.unwrap().session()
-    }
-
-    async fn ask(session: &Arc<Session>, sql: &str) -> String {
-        match session.execute(sql).await.unwrap() {
-            Outcome::Rows(rows) => {
-                let rows: Vec<_> = rows.try_collect().await.unwrap();
-                pretty_format_batches(&rows).unwrap().to_string()
-            }
-            Outcome::Affected(_) | Outcome::Done => String::new(),
-        }
-    }
 
     /// Whether the answer to a text would be given again now.
     async fn is_kept(session: &Arc<Session>, sql: &str) -> bool {
@@ -227,15 +206,9 @@ mod tests {
     }
 
     async fn star(place: &TempDir) -> Arc<Session> {
-        let session = session(place).await;
-        for statement in [
-            "CREATE TABLE sales (id BIGINT, region VARCHAR, amount BIGINT)",
-            "INSERT INTO sales VALUES (1, 'north', 10), (2, 'south', 20), (3, 'north', 30)",
-            "CREATE VIEW north AS SELECT * FROM sales WHERE region = 'north'",
-            "CREATE VIEW today AS SELECT *, now() AS seen FROM sales",
-        ] {
-            ask(&session, statement).await;
-        }
+        let session = open(place).await;
+        make_sales(&session).await;
+        ask(&session, "CREATE VIEW today AS SELECT *, now() AS seen FROM sales").await;
         session
     }
 
@@ -250,7 +223,7 @@ mod tests {
         assert!(is_kept(&session, SUM).await);
         assert_eq!(ask(&session, SUM).await, first);
         // Another process commits to the table, and to one that the question does not read.
-        let other = self::session(&place).await;
+        let other = open(&place).await;
         ask(&other, "INSERT INTO sales VALUES (4, 'north', 60)").await;
         assert!(!is_kept(&session, SUM).await);
         assert!(ask(&session, SUM).await.contains("100"));

@@ -1,34 +1,47 @@
-//! Optimizer rules of our own, in the order they run.
+//! What we change of plans, in the order it happens.
 //!
-//! On logical plans, before DataFusion's, which then improve on what ours made:
+//! While a statement becomes a plan, numbers keep what they mean:
 //!
-//! 1. [`join_memberships`]: IN, EXISTS and `in_segment` as values become joins, so they work wherever a value does.
+//! 1. [`exact_decimals`]: money stays exact beside a number that is written in the statement;
+//! 2. [`checked_arithmetic`]: whole numbers that outgrow their type are an error, between constants here, and as the first
+//!    rule on physical plans where rows decide.
+//!
+//! On logical plans, before DataFusion's rules, which then improve on what ours made:
+//!
+//! 3. [`join_memberships`]: IN, EXISTS and `in_segment` as values become joins, so they work wherever a value does.
 //!
 //! On physical plans, between DataFusion's: when joins are ordered and filters pushed to the scans, and before exchanges and
 //! sorts are put in, which are then settled for fewer operators, and before filters that only become known while the query
 //! runs are pushed to the scans:
 //!
-//! 2. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
-//! 3. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
+//! 4. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
+//! 5. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
 //!    aggregate of their finest set may be over a star.
 //!
-//! A rule changes plans, never answers. One that only makes a query faster has a switch, and `agreement.rs` holds it to the
-//! answers without. A new rule is a file here and a line in [`install`].
+//! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
+//! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
+//! here and a line in [`install`].
 
 mod aggregate_star;
 #[cfg(test)]
 mod agreement;
+mod checked_arithmetic;
 mod derive_grouping_sets;
+mod exact_decimals;
 mod join_memberships;
 mod states;
 
 use aggregate_star::AggregateStar;
+use checked_arithmetic::{CheckedArithmetic, Constants};
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::optimizer::Optimizer;
 use datafusion::optimizer::OptimizerRule;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use derive_grouping_sets::DeriveGroupingSets;
+use exact_decimals::ExactDecimals;
 use std::sync::Arc;
 
 /// The physical rule of DataFusion's that ours come before: the one that puts exchanges and sorts in.
@@ -48,5 +61,13 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     let mut physical = PhysicalOptimizer::new().rules;
     let place = physical.iter().position(|rule| rule.name() == BEFORE).unwrap_or(physical.len());
     physical.splice(place..place, ours);
+    physical.insert(0, Arc::new(CheckedArithmetic));
     builder.with_optimizer_rules(logical).with_physical_optimizer_rules(physical)
+}
+
+/// Lets a session read statements with what we know of numbers.
+pub(crate) fn install_numbers(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    registry.register_expr_planner(Arc::new(Constants))?;
+    registry.register_expr_planner(Arc::new(ExactDecimals))?;
+    registry.register_function_rewrite(Arc::new(ExactDecimals))
 }

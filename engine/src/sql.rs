@@ -15,6 +15,7 @@ mod redact;
 mod size;
 pub(crate) mod statement;
 mod text;
+mod timestamps;
 pub(crate) mod tree;
 mod types;
 pub(crate) mod walk;
@@ -23,6 +24,7 @@ pub(crate) use limits::NESTING_LIMIT;
 pub(crate) use redact::redact;
 pub(crate) use statement::{Own, create_table_from_plan};
 pub(crate) use text::{split, tokenize};
+pub(crate) use timestamps::Timestamps;
 pub(crate) use types::{a_sql_type, sql_type};
 
 use crate::error::{EngineError, Result};

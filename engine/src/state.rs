@@ -13,10 +13,12 @@
 //! | window top-n | on | top customers per segment |
 //! | spill compression | lz4 | disk is slower than lz4 |
 //! | information schema of DataFusion | off | ours is complete |
+//! | `TIMESTAMP` | microseconds | as tables store it; nanoseconds end in 2262 |
 //! | spans | on | errors point at the column |
 
 use crate::error::Result;
 use crate::settings::ParetoOptions;
+use crate::sql::Timestamps;
 use datafusion::common::config::SpillCompression;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -77,8 +79,10 @@ pub(crate) fn base(
     let builder = SessionStateBuilder::new()
         .with_config(config(threads).with_extension(Arc::new(ScanCache(Some(columns)))))
         .with_runtime_env(runtime)
+        .with_type_planner(Arc::new(Timestamps))
         .with_default_features();
     let mut state = crate::rewrite::install(builder).build();
+    crate::rewrite::install_numbers(&mut state)?;
     pareto_udfs::install(&mut state)?;
     for (name, function) in pareto_udfs::tables() {
         state.register_udtf(name, function);

@@ -12,7 +12,8 @@ A peer's file follows this one, defines a class, and ends with `serve(Class)`:
 
 The action "load" answers {"seconds", "version"}; "run" one line for each query: {"cold", "hot", "rows"}; "crowd" {"seconds",
 "latencies"}. What cannot be done answers {"reason"}. Every query has a process of its own, forked before the engine is
-opened; one that takes longer than it may is ended by the alarm.
+opened; one that takes longer than it may is ended by the alarm, and when all so far took longer than they may together,
+the rest is not asked.
 """
 
 import contextlib
@@ -117,7 +118,11 @@ def in_process_of_its_own(opening, action):
 
 def serve(opening):
     if REQUEST["action"] == "run":
+        began = time.perf_counter()
         for text in REQUEST["queries"]:
-            in_process_of_its_own(opening, lambda engine: run(engine, text))
+            if time.perf_counter() - began < REQUEST["suite_s"]:
+                in_process_of_its_own(opening, lambda engine: run(engine, text))
+            else:
+                print(json.dumps({"reason": f"not asked: those before took {REQUEST['suite_s']} s"}))
     else:
         in_process_of_its_own(opening, load if REQUEST["action"] == "load" else crowd)

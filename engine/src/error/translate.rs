@@ -82,7 +82,7 @@ fn from_datafusion(error: &DataFusionError) -> EngineError {
         D::IoError(inner) => from_io(inner),
         D::SQL(inner, _) => from_parser(inner),
         D::NotImplemented(text) => {
-            EngineError::invalid(format!("not supported: {}", lower_first(&clean(text))))
+            EngineError::invalid(format!("not supported: {}", lower_first(undumped(&clean(text)))))
         }
         D::Internal(text) => from_internal(text),
         D::Plan(text) => from_plan_text(text),
@@ -141,8 +141,8 @@ fn from_arrow(error: &ArrowError) -> EngineError {
         A::ComputeError(text) => {
             from_expression(text).unwrap_or_else(|| EngineError::invalid(clean(text)))
         }
-        A::ArithmeticOverflow(text)
-        | A::InvalidArgumentError(text)
+        A::ArithmeticOverflow(text) => from_overflow(text),
+        A::InvalidArgumentError(text)
         | A::CsvError(text)
         | A::JsonError(text)
         | A::AvroError(text)
@@ -159,6 +159,16 @@ fn from_arrow(error: &ArrowError) -> EngineError {
             )
             .with_hint("SET datafusion.execution.batch_size to a smaller number")
         }
+    }
+}
+
+/// A result that its type has no room for.
+fn from_overflow(text: &str) -> EngineError {
+    let text = clean(text);
+    match text.strip_prefix("Overflow happened on: ") {
+        Some(what) => EngineError::invalid(format!("{what} does not fit the type of its operands"))
+            .with_hint("CAST one of them AS BIGINT or DECIMAL(38, 0)"),
+        None => EngineError::invalid(text),
     }
 }
 
@@ -263,6 +273,7 @@ fn from_plan_text(text: &str) -> EngineError {
         return EngineError::invalid("two columns of the result have the same name")
             .with_hint("give one of them another name with AS");
     }
+    let text = undumped(&text);
     match text.split_once("Did you mean") {
         Some((before, near)) => {
             EngineError::invalid(before.trim().trim_end_matches('.').to_owned())
@@ -450,6 +461,13 @@ fn split_location(text: &str) -> (&str, Option<(u64, u64)>) {
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(inside, _)| inside)
+}
+
+/// What comes before the innards of a tree, which are printed for the authors of the planner.
+fn undumped(text: &str) -> &str {
+    let ends = [" { ", ", got Literal("];
+    let end = ends.iter().filter_map(|end| text.find(end)).min();
+    end.map_or(text, |end| text[..end].trim_end())
 }
 
 /// Lower-cases the first letter, unless the word is an abbreviation.

@@ -78,7 +78,7 @@ fn check_shown(context: &StatementContext, plan: &LogicalPlan) -> Result<()> {
 
 /// Refuses a write that is not allowed; the target, when the plan only writes to it.
 fn write(context: &StatementContext, dml: &DmlStatement) -> Result<Option<Name>> {
-    let name = context.catalog.table(&context.name_of(&dml.table_name))?.name.clone();
+    let name = context.known_table(&context.name_of(&dml.table_name))?.name.clone();
     for right in needed(&dml.op) {
         context.rights().require(right, &name)?;
     }

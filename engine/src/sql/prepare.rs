@@ -8,6 +8,7 @@
 //! | `segment(r, f, m, map => 'my_map')` | the same call with the rules in the table `my_map` |
 //! | `in_segment(customer_id, 'best')` | the same call of a function that knows the members of the segment |
 //! | `decile(x, ties => 'split')` | the same call with every argument in its place |
+//! | `12345678901234567.89` | the DECIMAL with these digits, which a DOUBLE would not keep |
 //! | `UPDATE t SET .. FROM s WHERE ..` | the `MERGE` that says the same |
 //! | `CustomerID` over a file whose column is `"CustomerID"` | the quoted name, where only one column can be meant |
 //!
@@ -15,6 +16,7 @@
 
 mod chains;
 mod columns;
+mod exact_numbers;
 mod file_functions;
 mod named;
 mod refused;
@@ -42,9 +44,9 @@ use futures::future::BoxFuture;
 use pareto_catalog::AsOf;
 use segment_maps::Maps;
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, Statement, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan,
-    VisitorMut,
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, Query, Statement, TableAlias, TableFactor, TableVersion, TypedString, Value,
+    ValueWithSpan, VisitorMut,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -168,6 +170,7 @@ impl VisitorMut for Rewrite<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<EngineError> {
         self.found.maps.expr(expr);
+        exact_numbers::expr(expr);
         match refused::expr(expr).and_then(|()| self.in_segment(expr)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
@@ -195,6 +198,7 @@ impl Rewrite<'_> {
             {
                 // The planner takes the name of a table function as it is written.
                 called.value = called.value.to_lowercase();
+                arguments.args.iter_mut().for_each(in_nanoseconds);
             }
             return Ok(());
         }
@@ -249,6 +253,17 @@ fn segment_argument(function: &Function) -> Option<String> {
         return None;
     };
     text(segment)
+}
+
+/// The table functions of the planner count times in nanoseconds and take no others.
+fn in_nanoseconds(argument: &mut FunctionArg) {
+    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(
+        Expr::TypedString(TypedString { data_type, .. }) | Expr::Cast { data_type, .. },
+    )) = argument
+        && let DataType::Timestamp(precision @ None, _) = data_type
+    {
+        *precision = Some(9);
+    }
 }
 
 fn plain_alias(name: &str) -> TableAlias {

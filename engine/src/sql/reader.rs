@@ -123,7 +123,12 @@ impl<'a> Reader<'a> {
 
     /// One identifier, as the planner reads it.
     pub(crate) fn ident(&mut self) -> Result<String> {
-        Ok(normalize(&self.parser.parse_identifier()?))
+        let (line, column) = self.place();
+        let name = normalize(&self.parser.parse_identifier()?);
+        if name.is_empty() {
+            return Err(EngineError::invalid("a name cannot be empty").at(line, column));
+        }
+        Ok(name)
     }
 
     /// A string in single quotes.

@@ -8,10 +8,13 @@
 use super::keys::{self, KeyText};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
+use crate::question::always_the_same;
 use crate::sql::reader::Reader;
-use arrow::datatypes::DataType;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::{ExprSchemable, LogicalPlan};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::{ExprSchemable, LogicalPlan, cast};
 use pareto_catalog::{Column, types};
 use sqlparser::ast::ColumnOption;
 
@@ -78,8 +81,9 @@ impl ColumnText {
 
     /// The column as the catalog keeps it.
     pub(crate) fn resolve(&self, context: &StatementContext) -> Result<Column> {
+        let data_type = self.data_type(context)?;
         if let Some(default) = &self.default {
-            context.state.create_logical_expr(default, &DFSchema::empty()).map_err(|error| {
+            check(context, default, &data_type).map_err(|error| {
                 let error = EngineError::from(error);
                 EngineError::invalid(format!(
                     "the default of column \"{}\" is not usable: {}",
@@ -89,12 +93,29 @@ impl ColumnText {
         }
         Ok(Column {
             name: self.name.clone(),
-            data_type: self.data_type(context)?,
+            data_type,
             nullable: self.nullable,
             default: self.default.clone(),
             comment: self.comment.clone(),
         })
     }
+}
+
+/// Plans a default, and computes one that is always the same, to see that the column can take it.
+fn check(
+    context: &StatementContext,
+    default: &str,
+    data_type: &DataType,
+) -> datafusion::common::Result<()> {
+    let nothing = DFSchema::empty();
+    let expr = context.state.create_logical_expr(default, &nothing)?;
+    if expr.exists(|part| Ok(!always_the_same(part)))? {
+        return Ok(());
+    }
+    let physical = context.state.create_physical_expr(cast(expr, data_type.clone()), &nothing)?;
+    let one = RecordBatchOptions::new().with_row_count(Some(1));
+    physical.evaluate(&RecordBatch::try_new_with_options(Schema::empty().into(), vec![], &one)?)?;
+    Ok(())
 }
 
 /// The columns that a query's result is stored as.
