@@ -1,35 +1,41 @@
-//! Stopping a join that multiplies rows.
+//! Stopping operators that do not notice that nobody waits for them.
 //!
-//! A query whose reader is gone is dropped, and an operator notices when it waits. Two kinds of joins do not wait:
+//! A query whose reader is gone is dropped, and an operator notices when it waits. Some work on for long:
 //!
 //! * A nested loop join may compare for hours without giving a batch. So its condition gets a checkpoint in front: each
 //!   time it is evaluated, on some thousand pairs, it first looks whether the query is still wanted.
+//! * A sort hands its thousand batches to as many tasks at once, and the news that nobody wants them waits behind them in the
+//!   queue. So a sort key gets a checkpoint: a task that is late does nothing.
+//! * A hash join takes in the rows of one side without waiting. So a key of that side gets a checkpoint.
 //! * Any join may make millions of batches of two that it has read, and what counts or sums them takes one after the
 //!   other. So it gives way after some of them, as operators that read files do.
 //!
-//! Both cost next to nothing, change no answer, and are put in only where somebody can stop the query.
+//! All of it costs next to nothing, changes no answer, and is put in only where somebody can stop the query.
 //!
 //! Example: `SELECT count(*) FROM a, b WHERE a.x * b.x = 7` stops within milliseconds of its client's going away.
+//!
+//! * [`checkpoint`]: the expression that looks;
+//! * [`stoppable`]: the operator around one with such expressions.
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
+mod checkpoint;
+mod stoppable;
+
+use checkpoint::Checkpoint;
+use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::ColumnarValue;
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::analyze::AnalyzeExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
-    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec,
+    CrossJoinExec, HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec,
+    NestedLoopJoinExecBuilder, SortMergeJoinExec,
 };
-use std::fmt;
-use std::hash::{Hash, Hasher};
+use datafusion::physical_plan::sorts::sort::SortExec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::error::{EngineError, ErrorKind};
+use stoppable::StoppableExec;
 
 /// Turns on when a query is no longer wanted.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +51,7 @@ impl Interrupt {
     }
 }
 
-/// The same plan, its joins stoppable; those of an `EXPLAIN ANALYZE` only within their conditions.
+/// The same plan, stoppable; that of an `EXPLAIN ANALYZE` only within the conditions of its joins.
 pub(crate) fn guard(
     plan: Arc<dyn ExecutionPlan>,
     interrupt: &Interrupt,
@@ -53,16 +59,38 @@ pub(crate) fn guard(
     // What is shown to users is shown as it was planned.
     let is_shown = plan.is::<AnalyzeExec>();
     let guarded = plan.transform_up(|node| {
-        let node = match node.downcast_ref::<NestedLoopJoinExec>() {
-            Some(join) => check(join, interrupt)?.unwrap_or(node),
-            None => node,
+        let is_many = multiplies(node.as_ref()) && !is_shown;
+        let checked = if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() {
+            nested_loops(join, interrupt)?
+        } else if is_shown {
+            None
+        } else {
+            stoppable(&node, interrupt)?
         };
-        if multiplies(node.as_ref()) && !is_shown {
-            return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))));
-        }
-        Ok(Transformed::no(node))
+        let is_checked = checked.is_some();
+        let node = checked.unwrap_or(node);
+        Ok(if is_many {
+            Transformed::yes(Arc::new(CooperativeExec::new(node)))
+        } else {
+            Transformed::new_transformed(node, is_checked)
+        })
     })?;
     Ok(guarded.data)
+}
+
+/// A sort or a hash join that stops, in its place.
+fn stoppable(
+    node: &Arc<dyn ExecutionPlan>,
+    interrupt: &Interrupt,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let runs = if let Some(sort) = node.downcast_ref::<SortExec>() {
+        sorted(sort, interrupt)
+    } else if let Some(join) = node.downcast_ref::<HashJoinExec>() {
+        hashed(join, interrupt)?
+    } else {
+        None
+    };
+    Ok(runs.map(|runs| Arc::new(StoppableExec::new(node.as_ref(), runs)) as _))
 }
 
 /// Whether an operator may give many batches for one it has read.
@@ -74,81 +102,35 @@ fn multiplies(node: &dyn ExecutionPlan) -> bool {
 }
 
 /// The join with a checkpoint in its condition, if it has one.
-fn check(
+fn nested_loops(
     join: &NestedLoopJoinExec,
     interrupt: &Interrupt,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(filter) = join.filter() else { return Ok(None) };
-    let condition = Arc::clone(filter.expression());
-    let checkpoint = Arc::new(Checkpoint { condition, interrupt: interrupt.clone() });
+    let condition = Checkpoint::before(filter.expression(), interrupt);
     let filter =
-        JoinFilter::new(checkpoint, filter.column_indices().to_vec(), Arc::clone(filter.schema()));
+        JoinFilter::new(condition, filter.column_indices().to_vec(), Arc::clone(filter.schema()));
     let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
     Ok(Some(Arc::new(join)))
 }
 
-/// A condition that is evaluated only while the query is wanted.
-#[derive(Debug)]
-struct Checkpoint {
-    condition: Arc<dyn PhysicalExpr>,
-    interrupt: Interrupt,
+/// The sort with a checkpoint in its last key; one that keeps a few rows only waits often enough.
+fn sorted(sort: &SortExec, interrupt: &Interrupt) -> Option<Arc<dyn ExecutionPlan>> {
+    if sort.fetch().is_some() {
+        return None;
+    }
+    let mut keys = sort.expr().to_vec();
+    let PhysicalSortExpr { expr, options } = keys.pop()?;
+    keys.push(PhysicalSortExpr { expr: Checkpoint::before(&expr, interrupt), options });
+    let sorted = SortExec::new(LexOrdering::new(keys)?, Arc::clone(sort.input()))
+        .with_preserve_partitioning(sort.preserve_partitioning());
+    Some(Arc::new(sorted))
 }
 
-impl PartialEq for Checkpoint {
-    fn eq(&self, other: &Self) -> bool {
-        self.condition.eq(&other.condition)
-    }
-}
-
-impl Eq for Checkpoint {}
-
-impl Hash for Checkpoint {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.condition.hash(state);
-    }
-}
-
-impl fmt::Display for Checkpoint {
-    /// Plans show the condition alone.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.condition.fmt(f)
-    }
-}
-
-impl PhysicalExpr for Checkpoint {
-    fn data_type(&self, input: &Schema) -> Result<DataType> {
-        self.condition.data_type(input)
-    }
-
-    fn nullable(&self, input: &Schema) -> Result<bool> {
-        self.condition.nullable(input)
-    }
-
-    fn return_field(&self, input: &Schema) -> Result<FieldRef> {
-        self.condition.return_field(input)
-    }
-
-    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        if self.interrupt.is_set() {
-            let cancelled = EngineError::new(ErrorKind::Cancelled, "the statement was cancelled");
-            return Err(DataFusionError::from(cancelled));
-        }
-        self.condition.evaluate(batch)
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-        vec![&self.condition]
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn PhysicalExpr>>,
-    ) -> Result<Arc<dyn PhysicalExpr>> {
-        let condition = children.pop().unwrap_or_else(|| Arc::clone(&self.condition));
-        Ok(Arc::new(Self { condition, interrupt: self.interrupt.clone() }))
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.condition.fmt_sql(f)
-    }
+/// The join with a checkpoint in a key of the side that it takes in.
+fn hashed(join: &HashJoinExec, interrupt: &Interrupt) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let mut on = join.on().to_vec();
+    let Some((left, _)) = on.first_mut() else { return Ok(None) };
+    *left = Checkpoint::before(left, interrupt);
+    Ok(Some(Arc::new(HashJoinExecBuilder::from(join).with_on(on).build()?)))
 }

@@ -1,0 +1,89 @@
+//! An operator that runs as another one, made stoppable, and is to its neighbours what it was.
+//!
+//! What an operator promises of its rows, their order above all, is worked out from its expressions. One with a
+//! [`super::checkpoint`] in them would promise less, and its neighbours would be planned anew for it.
+//!
+//! Example: a sort by `day, id` whose second key is behind a checkpoint still gives rows in the order of `day, id`.
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use std::fmt;
+use std::sync::Arc;
+
+/// The operator.
+#[derive(Debug)]
+pub(super) struct StoppableExec {
+    runs: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl StoppableExec {
+    /// `runs` in the place of `planned`.
+    pub(super) fn new(planned: &dyn ExecutionPlan, runs: Arc<dyn ExecutionPlan>) -> Self {
+        Self { runs, properties: Arc::clone(planned.properties()) }
+    }
+}
+
+impl DisplayAs for StoppableExec {
+    fn fmt_as(&self, kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.runs.fmt_as(kind, f)
+    }
+}
+
+impl ExecutionPlan for StoppableExec {
+    fn name(&self) -> &str {
+        self.runs.name()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        self.runs.maintains_input_order()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.runs.children()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.runs.apply_expressions(f)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.with_new_children(children)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let runs = Arc::clone(&self.runs).with_new_children(children)?;
+        Ok(Arc::new(Self { runs, properties: Arc::clone(&self.properties) }))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        self.runs.execute(partition, context)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        self.runs.metrics()
+    }
+}
