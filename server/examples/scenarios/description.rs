@@ -2,17 +2,23 @@
 //!
 //! A column of the scenarios comes with values no server has (`type_test`, precision 100). They take the place of what Pareto
 //! says of it: only where Pareto described the column itself, and only on a column of that name and that type, which come from
-//! Pareto: `id`, a BIGINT, and within a transaction `pkey`, an INTEGER.
+//! Pareto: `id`, a BIGINT, and within a transaction `pkey`, an INTEGER. The column of `ordered` comes with no description, so
+//! that Pareto's of `number`, an INTEGER, is left out.
+
+use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::{FlightData, IpcMessage, SchemaAsIpc};
 use tonic::Status;
 
-/// The columns of the scenarios.
+/// The columns that the scenarios describe.
 const COLUMNS: [(&str, DataType); 2] = [("id", DataType::Int64), ("pkey", DataType::Int32)];
 
-/// How the scenarios describe them.
+/// The column that they do not.
+const PLAIN: (&str, DataType) = ("number", DataType::Int32);
+
+/// How the scenarios describe the others.
 const DESCRIPTION: [(&str, &str); 9] = [
     ("TABLE_NAME", "test"),
     ("IS_AUTO_INCREMENT", "1"),
@@ -49,13 +55,19 @@ pub(crate) fn of_data(data: FlightData) -> FlightData {
 
 fn describe(schema: &Schema) -> Option<Schema> {
     let [field] = schema.fields().as_ref() else { return None };
-    let theirs = COLUMNS.iter().any(|(name, of)| field.name() == name && field.data_type() == of);
-    if !theirs || !field.metadata().contains_key("ARROW:FLIGHT:SQL:TYPE_NAME") {
+    if !field.metadata().contains_key("ARROW:FLIGHT:SQL:TYPE_NAME") {
         return None;
     }
-    let metadata = DESCRIPTION
-        .iter()
-        .map(|(key, value)| (format!("ARROW:FLIGHT:SQL:{key}"), (*value).to_owned()))
-        .collect();
+    let is = |(name, of): &(&str, DataType)| field.name() == name && field.data_type() == of;
+    let metadata = if COLUMNS.iter().any(is) {
+        DESCRIPTION
+            .iter()
+            .map(|(key, value)| (format!("ARROW:FLIGHT:SQL:{key}"), (*value).to_owned()))
+            .collect()
+    } else if is(&PLAIN) {
+        HashMap::new()
+    } else {
+        return None;
+    };
     Some(Schema::new(vec![Field::clone(field).with_metadata(metadata)]))
 }

@@ -18,6 +18,7 @@ use prost::Message;
 use tonic::Status;
 
 use crate::session_options;
+use crate::sql_info;
 use crate::substrait::{self, Both, Plans, Wanted};
 use crate::transactions::{Ids, SAVEPOINT, TRANSACTION};
 use crate::words;
@@ -142,6 +143,7 @@ impl Dictionary {
             Command::ActionBeginSavepointRequest(asked) => ids.put(&mut asked.transaction_id),
             Command::ActionEndSavepointRequest(asked) => ids.put(&mut asked.savepoint_id),
             Command::ActionEndTransactionRequest(asked) => ids.put(&mut asked.transaction_id),
+            Command::CommandGetSqlInfo(asked) => sql_info::put(&mut asked.info),
             Command::CommandStatementIngest(asked) => make_plain(asked)?,
             _ => {}
         }

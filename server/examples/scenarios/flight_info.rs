@@ -27,7 +27,7 @@ pub(crate) fn spell_out(
     info.schema = description::of_schema(std::mem::take(&mut info.schema))?;
     match word.cmd.as_ref() {
         b"reuse" => name_locations(info),
-        b"expiration_time" => leave_expiry_out(info)?,
+        b"expiration_time" | b"expiration" => leave_expiry_out(info)?,
         b"foobar" => answer_with_command(word, asked, info)?,
         _ => {}
     }

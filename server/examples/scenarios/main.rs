@@ -1,6 +1,6 @@
 //! An interpreter between the integration scenarios of Apache Arrow Flight and a Pareto server.
 //!
-//! The scenarios' clients (of Go, C++ ..) speak the protocol correctly and a vocabulary of their own: `SELECT STATEMENT` is
+//! The scenarios' clients (of Go, Java ..) speak the protocol correctly and a vocabulary of their own: `SELECT STATEMENT` is
 //! no SQL. This program stands before a real server and replaces words, never answers:
 //!
 //! ```text
@@ -18,7 +18,7 @@
 //! | a Substrait plan, by what the call wants of it | the bytes `plan`; prepared, it is two statements of Pareto with one handle | `substrait.rs` |
 //! | `transaction_id`, `savepoint_id` | the ids that Pareto gave, which go back to Pareto in their place | `transactions.rs` |
 //! | five values of GetSqlInfo, which are not true of Pareto | Pareto's, each of the same number and type | `sql_info.rs` |
-//! | the description of a column | Pareto's description of the column of that name and type | `description.rs` |
+//! | the description of a column, or none | Pareto's description of the column of that name and type | `description.rs` |
 //! | the URI of the connection that is there | no location, which means the same | `flight_info.rs` |
 //! | no expiry of the first of three endpoints | the moment that Pareto gave | `flight_info.rs` |
 //! | the command, as metadata | the command that Pareto names in the descriptor of its result | `flight_info.rs` |

@@ -7,6 +7,7 @@
 //! foolong: 123                 ──> datafusion.execution.batch_size: 123
 //! bardouble: 456.0             ──> datafusion.execution.target_partitions: 456.0
 //! big_ol_string_list: [a, ..]  ──> datafusion.explain.format: "pgjson"
+//! big_ol_string_list: "a,.."   ──> datafusion.explain.format: "tree"
 //! key_with_invalid_value       ──> datafusion.execution.time_zone, which refuses "lol_invalid" as a value
 //! lol_invalid                  ──> the same, and Pareto refuses it as a name
 //! ```
@@ -32,6 +33,7 @@ const WHOLE: (i64, &str) = (123, "123");
 const REAL: (f64, &str) = (456.0, "456");
 const LIST: ([&str; 8], &str) =
     (["a", "b", "sea", "dee", " ", "  ", "geee", "(づ｡◕‿‿◕｡)づ"], "pgjson");
+const TEXT: (&str, &str) = ("a,b,sea,dee, ,  ,geee,(づ｡◕‿‿◕｡)づ", "tree");
 
 /// `SetSessionOptionsRequest` and `GetSessionOptionsResult` look alike.
 #[derive(Clone, PartialEq, Message)]
@@ -125,14 +127,14 @@ pub(crate) fn translate_result(
     result
 }
 
-/// A value as Pareto takes it: numbers as they are, the list as the text it stands for.
-fn to_setting(mut option: OptionValue) -> OptionValue {
-    if let Some(Value::List(list)) = &option.value
-        && list.values == LIST.0
-    {
-        option.value = Some(Value::Text(LIST.1.to_owned()));
-    }
-    option
+/// A value as Pareto takes it: numbers as they are, the list and its text as what they stand for.
+fn to_setting(option: OptionValue) -> OptionValue {
+    let text = match &option.value {
+        Some(Value::List(list)) if list.values == LIST.0 => LIST.1,
+        Some(Value::Text(text)) if text == TEXT.0 => TEXT.1,
+        _ => return option,
+    };
+    OptionValue { value: Some(Value::Text(text.to_owned())) }
 }
 
 /// The value of a setting as the scenario set it; a setting that it has not set is at a value of another text.
@@ -141,6 +143,7 @@ fn from_setting(option: OptionValue) -> Option<OptionValue> {
     let value = match text.as_str() {
         text if text == WHOLE.1 => Value::Whole(WHOLE.0),
         text if text == REAL.1 => Value::Real(REAL.0),
+        text if text == TEXT.1 => Value::Text(TEXT.0.to_owned()),
         text if text == LIST.1 => Value::List(List { values: LIST.0.map(str::to_owned).to_vec() }),
         _ => return None,
     };

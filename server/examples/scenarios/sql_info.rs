@@ -13,6 +13,9 @@
 //! The three others that it asks for (Substrait, transactions with savepoints, cancellation) are Pareto's own. A value is
 //! replaced where Pareto has answered that number with a value of that type; where it has not, the call fails. Whoever asks
 //! for other numbers gets Pareto's answer.
+//!
+//! The client of Java names no number, which asks for everything, and can read no lists, of which Pareto's everything has some.
+//! These eight are everything that the scenario looks at, so Pareto is asked for them.
 
 use std::sync::Arc;
 
@@ -58,6 +61,13 @@ fn theirs(info: SqlInfo) -> Option<ArrayRef> {
         FlightSqlServerStatementTimeout => number(42),
         FlightSqlServerTransactionTimeout => number(7),
         _ => None,
+    }
+}
+
+/// Puts what the scenario looks at in the place of everything there is.
+pub(crate) fn put(asked: &mut Vec<u32>) {
+    if asked.is_empty() {
+        asked.extend(ASKED.map(|info| info as u32));
     }
 }
 

@@ -18,9 +18,9 @@ pub(crate) const SETUP: [&str; 18] = [
     "CREATE TABLE rows_10000 AS SELECT value AS id FROM generate_series(1, 10000)",
     "CREATE TABLE rows_20000 AS SELECT value AS id FROM generate_series(1, 20000)",
     "CREATE TABLE rows_25000 AS SELECT value AS id, CAST(0 AS BIGINT) AS changed FROM generate_series(1, 25000)",
-    "CREATE TABLE ones (number INTEGER)",
-    "CREATE TABLE tens (number INTEGER)",
-    "CREATE TABLE hundreds (number INTEGER)",
+    "CREATE TABLE ones (number INTEGER NOT NULL)",
+    "CREATE TABLE tens (number INTEGER NOT NULL)",
+    "CREATE TABLE hundreds (number INTEGER NOT NULL)",
     "INSERT INTO ones VALUES (1), (2), (3)",
     "INSERT INTO tens VALUES (10), (20), (30)",
     "INSERT INTO hundreds VALUES (100), (200), (300)",
@@ -30,16 +30,17 @@ pub(crate) const SETUP: [&str; 18] = [
     "SET pareto.parallel_endpoints = 3",
 ];
 
+/// A result of three parts, of one row each.
+const THREE_PARTS: &str = "SELECT CAST(number AS INTEGER UNSIGNED) AS number FROM (SELECT number FROM nought UNION ALL SELECT number FROM first UNION ALL SELECT number FROM second)";
+
 /// The words that are a whole command, and the SQL they are replaced with.
-const COMMANDS: [(&str, &str); 6] = [
+const COMMANDS: [(&str, &str); 7] = [
     (
         "ordered",
         "SELECT number FROM ones UNION ALL SELECT number FROM tens UNION ALL SELECT number FROM hundreds",
     ),
-    (
-        "expiration_time",
-        "SELECT CAST(number AS INTEGER UNSIGNED) AS number FROM (SELECT number FROM nought UNION ALL SELECT number FROM first UNION ALL SELECT number FROM second)",
-    ),
+    ("expiration_time", THREE_PARTS),
+    ("expiration", THREE_PARTS),
     (
         "heavy query",
         "SELECT count(*) FROM rows_20000 a, rows_10000 b WHERE (a.id * b.id) % 7 = 3 OR a.id % 11 = b.id % 13",
