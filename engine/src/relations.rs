@@ -8,7 +8,7 @@
 //!
 //! Example: `SELECT * FROM sales VERSION AS OF 3` asks for the relation `sales VERSION AS OF 3`.
 
-mod defaults;
+pub(crate) mod declared;
 pub(crate) mod files;
 mod names;
 
@@ -301,6 +301,7 @@ impl Relations {
             if let Some(provider) = self.providers.lock().await.get(&key) {
                 return Ok(Arc::clone(provider));
             }
+            let is_newest = at == AsOf::Latest;
             let provider = match &table.storage {
                 Storage::Delta { .. } => self.open(table, at).await?.provider().await?,
                 Storage::Files { .. } if at != AsOf::Latest => {
@@ -318,7 +319,7 @@ impl Relations {
                     .await?
                 }
             };
-            let provider = defaults::with_defaults(table, provider, &self.template)?;
+            let provider = declared::wrapped(table, is_newest, provider, &self.template)?;
             self.providers.lock().await.insert(key, Arc::clone(&provider));
             Ok(provider)
         })

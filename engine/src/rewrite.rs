@@ -10,12 +10,17 @@
 //!
 //! 3. [`join_memberships`]: IN, EXISTS and `in_segment` as values become joins, so they work wherever a value does.
 //!
+//! After them, when it is known which columns are needed:
+//!
+//! 4. [`eliminate_joins`]: a join that neither adds a column that is needed nor adds or drops rows is left out, if keys that
+//!    say `RELY` promise so.
+//!
 //! On physical plans, between DataFusion's: when joins are ordered and filters pushed to the scans, and before exchanges and
 //! sorts are put in, which are then settled for fewer operators, and before filters that only become known while the query
 //! runs are pushed to the scans:
 //!
-//! 4. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
-//! 5. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
+//! 5. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
+//! 6. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
 //!    aggregate of their finest set may be over a star.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
@@ -27,6 +32,7 @@ mod aggregate_star;
 mod agreement;
 mod checked_arithmetic;
 mod derive_grouping_sets;
+mod eliminate_joins;
 mod exact_decimals;
 mod join_memberships;
 mod states;
@@ -37,7 +43,6 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::optimizer::Optimizer;
-use datafusion::optimizer::OptimizerRule;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use derive_grouping_sets::DeriveGroupingSets;
@@ -53,9 +58,9 @@ const BEFORE: &str = "EnsureRequirements";
     reason = "the new list holds DataFusion's rules, and ours in their places"
 )]
 pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
-    let logical: [Arc<dyn OptimizerRule + Send + Sync>; 1] =
-        [Arc::new(join_memberships::JoinMemberships)];
-    let logical = logical.into_iter().chain(Optimizer::new().rules).collect();
+    let mut logical = Optimizer::new().rules;
+    logical.insert(0, Arc::new(join_memberships::JoinMemberships));
+    logical.push(Arc::new(eliminate_joins::EliminateJoins));
     let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] =
         [Arc::new(DeriveGroupingSets), Arc::new(AggregateStar)];
     let mut physical = PhysicalOptimizer::new().rules;

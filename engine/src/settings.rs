@@ -17,6 +17,8 @@ extensions_options! {
         pub rewrite: bool, default = true
         /// Join, group and aggregate a star in one operator
         pub star_aggregate: bool, default = true
+        /// Leave out joins that add nothing to the answer under keys that say RELY
+        pub join_elimination: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
         /// Keep columns that queries ask for again decoded in memory
@@ -74,6 +76,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.star_aggregate",
         takes: Takes::Switch,
         about: "join, group and aggregate a star in one operator",
+    },
+    Setting {
+        key: "pareto.join_elimination",
+        takes: Takes::Switch,
+        about: "leave out joins that add nothing to the answer under keys that say RELY",
     },
     Setting {
         key: "pareto.grouping_cascade",

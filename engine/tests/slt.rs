@@ -25,9 +25,10 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 5] = [
+const SWITCHES: [&str; 6] = [
     "pareto.result_cache",
     "pareto.plan_cache",
+    "pareto.join_elimination",
     "pareto.star_aggregate",
     "pareto.grouping_cascade",
     "pareto.scan_cache",

@@ -7,6 +7,7 @@
 //!  tonic ──> FlightSql ──> claim.rs, sessions.rs (who calls)├─> metadata.rs    what exists, what the server can do
 //!                                                           ├─> poll.rs        statements that take long
 //!                                                           ├─> action.rs      cancel, renew, options, transactions
+//!                                                           ├─> exchange.rs    the wire alone
 //!                 FlightData <── stream.rs <── wire.rs <────┴─> ingest.rs      rows in bulk
 //! ```
 //!
@@ -23,6 +24,7 @@ pub(crate) mod claim;
 pub(crate) mod command;
 pub(crate) mod compute;
 pub(crate) mod connection;
+pub(crate) mod exchange;
 pub(crate) mod handshake;
 pub(crate) mod ingest;
 pub(crate) mod like;
@@ -71,7 +73,7 @@ use self::transaction::Transactions;
 use self::upload::Upload;
 use self::wire::Types;
 use crate::handle::Shelf;
-use crate::status::{internal, unimplemented};
+use crate::status::internal;
 
 const MAX_PREPARED: usize = 16_384;
 const PREPARED_IDLE: Duration = Duration::from_secs(12 * 3_600);
@@ -369,11 +371,9 @@ impl FlightService for FlightSql {
 
     async fn do_exchange(
         &self,
-        _request: Request<Streaming<FlightData>>,
+        request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        Err(unimplemented(
-            "DoExchange",
-            "Flight SQL does not use it; query with GetFlightInfo and DoGet",
-        ))
+        self.caller(&request).await?;
+        exchange::exchange(request.into_inner()).await.map(Response::new)
     }
 }

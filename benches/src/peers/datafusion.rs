@@ -98,7 +98,7 @@ async fn run(request: &Value, context: &SessionContext, text: &str) -> Result<Va
     let enough = request["enough_s"].as_f64().unwrap_or_default();
     let mut hot: Vec<f64> = vec![];
     while hot.len() < number(request, "runs")
-        && (hot.is_empty() || hot.iter().sum::<f64>() < enough)
+        && (hot.len() < number(request, "least_runs") || hot.iter().sum::<f64>() < enough)
     {
         hot.push(timed(context, text).await?.0);
     }

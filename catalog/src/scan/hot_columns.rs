@@ -12,7 +12,8 @@
 //! by the `quick_cache` crate), so a big scan that comes by once does not push out what dashboards live on.
 //!
 //! The memory is taken from the pool that queries use, never more than a part of it, and [`HotColumns::give_back`] returns
-//! it when a query needs it.
+//! it when a query needs it. A row group is decoded by one scan while others that want it wait, and only where the pool has
+//! room for it; else the file is read as ever.
 
 mod compare;
 mod file;
@@ -22,12 +23,15 @@ mod rows;
 pub(super) mod source;
 
 use arrow::datatypes::DataType;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::memory_pool::{
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+};
 use narrow::Column;
 pub(super) use narrow::numbers as whole_numbers;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Columns of files that are remembered as wanted once.
 const REMEMBERED: usize = 1 << 16;
@@ -67,7 +71,13 @@ pub struct HotColumns {
     /// As much as is kept; the lock also orders changes of it.
     memory: Mutex<MemoryReservation>,
     limit: usize,
+    pool: Arc<dyn MemoryPool>,
+    /// Who decodes a row group has its turn.
+    turns: Mutex<HashMap<(Arc<str>, usize), Weak<Turn>>>,
 }
+
+/// Held while a row group is decoded.
+type Turn = tokio::sync::Mutex<()>;
 
 impl std::fmt::Debug for HotColumns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -103,6 +113,8 @@ impl HotColumns {
             wanted: Cache::new(REMEMBERED),
             memory: Mutex::new(MemoryConsumer::new(Self::CONSUMER).register(pool)),
             limit,
+            pool: Arc::clone(pool),
+            turns: Mutex::default(),
         }
     }
 
@@ -135,6 +147,36 @@ impl HotColumns {
 
     fn get(&self, place: &Place) -> Option<Column> {
         self.kept.get(place)
+    }
+
+    /// Whether a column is kept, without counting as a use of it.
+    fn has(&self, place: &Place) -> bool {
+        self.kept.peek(place).is_some()
+    }
+
+    /// What to hold while a row group is decoded. There are as many as scans that read now.
+    fn turn(&self, file: &Arc<str>, group: usize) -> Arc<Turn> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (Arc::clone(file), group);
+        if let Some(turn) = turns.get(&place).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(Turn::default());
+        turns.insert(place, Arc::downgrade(&turn));
+        turn
+    }
+
+    /// Memory to decode into, if the pool has so much to spare; nothing is given back for it.
+    fn room(&self, bytes: usize) -> Option<MemoryReservation> {
+        if let MemoryLimit::Finite(limit) = self.pool.memory_limit()
+            && self.pool.reserved().saturating_add(bytes) > limit
+        {
+            return None;
+        }
+        let room = MemoryConsumer::new("decoding of hot columns").register(&self.pool);
+        room.try_grow(bytes).ok()?;
+        Some(room)
     }
 
     /// Keeps a column, as far as the limit and the pool allow.
@@ -206,6 +248,29 @@ mod tests {
             }
             assert!(hot.bytes() > 50_000, "{limit} {}", hot.bytes());
         }
+    }
+
+    #[test]
+    fn there_is_room_while_the_pool_has_some() {
+        let pool = pool(1000);
+        let hot = HotColumns::new(500, &pool);
+        let room = hot.room(800).unwrap();
+        assert!(hot.room(300).is_none());
+        drop(room);
+        assert!(hot.room(300).is_some());
+        assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn a_row_group_has_one_turn_at_a_time() {
+        let hot = HotColumns::new(500, &pool(1000));
+        let file: Arc<str> = "f".into();
+        let turn = hot.turn(&file, 0);
+        assert!(Arc::ptr_eq(&turn, &hot.turn(&file, 0)));
+        assert!(!Arc::ptr_eq(&turn, &hot.turn(&file, 1)));
+        drop(turn);
+        let _other = hot.turn(&file, 2);
+        assert_eq!(hot.turns.lock().unwrap().len(), 1, "turns that are over are forgotten");
     }
 
     #[test]

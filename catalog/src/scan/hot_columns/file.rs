@@ -17,6 +17,7 @@ use datafusion::datasource::physical_plan::parquet::{
     ParquetAccessPlan, ParquetFileMetrics, RowGroupAccessPlanFilter,
     apply_file_schema_type_coercions,
 };
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::Projector;
 use datafusion::physical_expr::simplifier::PhysicalExprSimplifier;
@@ -37,10 +38,17 @@ use parquet::file::metadata::PageIndexPolicy;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 /// Columns are decoded and kept in pieces of so many rows, the size of a batch. Slices of one long array would count, to
 /// whoever holds a batch, as the whole of it.
 const PIECE_ROWS: usize = 8192;
+
+/// A text is taken for so long, in bytes, when room is made to decode it.
+const TEXT_BYTES: usize = 32;
+
+/// The longest that a scan waits for another one to decode a row group that both want.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// Row groups of more rows are not decoded as a whole.
 const MOST_ROWS: i64 = 1 << 21;
@@ -54,6 +62,8 @@ pub(super) struct OpenFile {
     projector: Projector,
     /// The row groups to read.
     groups: Vec<usize>,
+    /// Memory for what is decoded of one of them at a time; none when the pool has too little.
+    room: Option<MemoryReservation>,
 }
 
 impl OpenFile {
@@ -79,30 +89,63 @@ impl OpenFile {
             metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
         }
         let groups = groups(&reading, &file, &metadata, &literals)?;
-        Ok(Self { reading, file, name, metadata, projector, groups })
+        let mut open = Self { reading, file, name, metadata, projector, groups, room: None };
+        open.room = open.reading.hot.room(open.needed());
+        Ok(open)
     }
 
     /// Whether a row group is too big to be decoded as a whole.
     pub(super) fn is_coarse(&self) -> bool {
         let all = self.metadata.metadata();
-        self.groups.iter().any(|group| all.row_group(*group).num_rows() > MOST_ROWS)
+        self.room.is_none()
+            || self.groups.iter().any(|group| all.row_group(*group).num_rows() > MOST_ROWS)
     }
 
-    /// A row group, its missing columns decoded.
-    async fn group(&self, group: usize) -> Result<Rows> {
-        let reading = &self.reading;
-        let fields = reading.columns.fields();
+    /// Bytes that the largest row group needs to be decoded, as far as its columns are not kept.
+    fn needed(&self) -> usize {
+        let all = self.metadata.metadata();
+        let of_group = |group: &usize| {
+            let rows = usize::try_from(all.row_group(*group).num_rows()).unwrap_or(usize::MAX);
+            let missing = self.places(*group);
+            let missing = missing.iter().filter(|place| !self.reading.hot.has(place));
+            let width = |place: &Place| place.kind.primitive_width().unwrap_or(TEXT_BYTES);
+            missing.map(width).sum::<usize>().saturating_mul(rows)
+        };
+        self.groups.iter().map(of_group).max().unwrap_or(0)
+    }
+
+    /// Where the columns of a row group are kept.
+    fn places(&self, group: usize) -> Vec<Place> {
         let place = |(field, name): (&FieldRef, &Arc<str>)| Place {
             file: Arc::clone(&self.name),
             group,
             column: Arc::clone(name),
             kind: field.data_type().clone(),
         };
-        let places: Vec<Place> = fields.iter().zip(&reading.names).map(place).collect();
-        let mut columns: Vec<Option<Column>> =
-            places.iter().map(|place| reading.hot.get(place)).collect();
-        let missing: Vec<usize> =
-            (0..columns.len()).filter(|column| columns[*column].is_none()).collect();
+        self.reading.columns.fields().iter().zip(&self.reading.names).map(place).collect()
+    }
+
+    /// A row group, its missing columns decoded.
+    async fn group(&self, group: usize) -> Result<Rows> {
+        let reading = &self.reading;
+        let places = self.places(group);
+        let kept = || places.iter().map(|place| reading.hot.get(place)).collect::<Vec<_>>();
+        let mut columns = kept();
+        let missing_of = |columns: &[Option<Column>]| -> Vec<usize> {
+            (0..columns.len()).filter(|column| columns[*column].is_none()).collect()
+        };
+        let mut missing = missing_of(&columns);
+        let _turn = if missing.is_empty() {
+            None
+        } else {
+            let turn = reading.hot.turn(&self.name, group).lock_owned();
+            // Who has the turn may itself wait for what this scan gives: then both decode.
+            let turn = tokio::time::timeout(LONGEST_WAIT, turn).await.ok();
+            // Whoever was first has kept what it decoded.
+            columns = kept();
+            missing = missing_of(&columns);
+            turn
+        };
         reading.hits.add(columns.len() - missing.len());
         reading.misses.add(missing.len());
         if !missing.is_empty() {
