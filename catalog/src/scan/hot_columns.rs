@@ -73,11 +73,14 @@ pub struct HotColumns {
     limit: usize,
     pool: Arc<dyn MemoryPool>,
     /// Who decodes a row group has its turn.
-    turns: Mutex<HashMap<(Arc<str>, usize), Weak<Turn>>>,
+    turns: Mutex<Turns>,
 }
 
 /// Held while a row group is decoded.
 type Turn = tokio::sync::Mutex<()>;
+
+/// By file and row group.
+type Turns = HashMap<(Arc<str>, usize), Weak<Turn>>;
 
 impl std::fmt::Debug for HotColumns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
