@@ -9,8 +9,7 @@
 //! | `amount / 1.19` | stays: a quotient is a DOUBLE |
 //! | a number stored or cast as a DECIMAL | its digits, not those of the DOUBLE nearest to it |
 //!
-//! Where the exact result could need more digits than a DECIMAL has, the numbers stay DOUBLE. Columns keep the names they have
-//! without this.
+//! Where the exact result could need more digits than a DECIMAL has, the numbers stay DOUBLE.
 //!
 //! Example: `sum(amount * 1.19)` over cents is exact to a hundredth of a cent.
 
@@ -49,13 +48,9 @@ impl ExprPlanner for ExactDecimals {
         if left.is_none() && right.is_none() {
             return Ok(PlannerResult::Original(expr));
         }
-        let name = named(&expr, operator);
         let (left, right) = (left.unwrap_or(expr.left), right.unwrap_or(expr.right));
-        let exact = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)));
-        Ok(PlannerResult::Planned(match name {
-            Some(name) => exact.alias(name),
-            None => exact,
-        }))
+        let exact = BinaryExpr::new(Box::new(left), operator, Box::new(right));
+        Ok(PlannerResult::Planned(Expr::BinaryExpr(exact)))
     }
 }
 
@@ -97,16 +92,6 @@ fn exact_operator(op: &BinaryOperator) -> Option<Operator> {
         BinaryOperator::GtEq => Operator::GtEq,
         _ => return None,
     })
-}
-
-/// What a column of this expression is called; a comparison is a condition and hardly ever a column.
-fn named(expr: &RawBinaryExpr, operator: Operator) -> Option<String> {
-    if !operator.is_numerical_operators() {
-        return None;
-    }
-    let plain =
-        BinaryExpr::new(Box::new(expr.left.clone()), operator, Box::new(expr.right.clone()));
-    Some(Expr::BinaryExpr(plain).schema_name().to_string())
 }
 
 /// A DOUBLE that is written in the statement: the fewest digits that mean it, which are those written.
