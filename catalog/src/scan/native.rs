@@ -14,9 +14,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{
-    ColumnStatistics, Constraints, DFSchema, Result, ScalarValue, Statistics,
-};
+use datafusion::common::{ColumnStatistics, DFSchema, Result, ScalarValue, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
@@ -49,7 +47,6 @@ pub struct NativeScan {
     files: Arc<Vec<DataFile>>,
     schema: SchemaRef,
     numbers_rows: bool,
-    constraints: Constraints,
 }
 
 impl NativeScan {
@@ -63,21 +60,7 @@ impl NativeScan {
         let store = ObjectStoreUrl::parse(location.root.as_str())
             .unwrap_or_else(|_| ObjectStoreUrl::local_filesystem());
         let schema = Arc::clone(&layout.read);
-        Self {
-            store,
-            layout,
-            files,
-            schema,
-            numbers_rows: false,
-            constraints: Constraints::default(),
-        }
-    }
-
-    /// The same scan with keys that the planner may build on.
-    #[must_use]
-    pub fn with_constraints(mut self, constraints: Constraints) -> Self {
-        self.constraints = constraints;
-        self
+        Self { store, layout, files, schema, numbers_rows: false }
     }
 
     /// The same scan with two more columns, [`Self::FILE_COLUMN`] and [`Self::ROW_COLUMN`]: where each row came from.
@@ -212,10 +195,6 @@ impl TableProvider for NativeScan {
         Arc::clone(&self.schema)
     }
 
-    fn constraints(&self) -> Option<&Constraints> {
-        Some(&self.constraints)
-    }
-
     fn table_type(&self) -> TableType {
         TableType::Base
     }
@@ -308,7 +287,6 @@ impl TableProvider for NativeScan {
         };
         let config = FileScanConfigBuilder::new(self.store.clone(), source)
             .with_file_groups(groups)
-            .with_constraints(self.constraints.clone())
             .with_statistics(statistics)
             .with_projection_indices(Some(places))?
             .with_limit(limit.filter(|_| filters.is_empty()))

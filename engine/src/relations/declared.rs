@@ -2,7 +2,8 @@
 //!
 //! DataFusion asks the table for a default when `INSERT` leaves a column out; the scan of the catalog knows none, because a
 //! default is SQL text and the catalog does not read SQL. Keys that say `RELY` are for our own rules
-//! ([`crate::rewrite`]). A table that declares neither is not wrapped.
+//! ([`crate::rewrite`]) and not told to DataFusion, which knows no foreign ones and builds more on the others than is promised.
+//! A table that declares neither is not wrapped.
 //!
 //! Example: with `channel VARCHAR DEFAULT 'web'`, `INSERT INTO sales (amount) VALUES (1)` stores `web`.
 
@@ -11,7 +12,7 @@ use crate::state::State;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
-use datafusion::common::{Constraints, DFSchema, Statistics};
+use datafusion::common::{DFSchema, Statistics};
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -101,10 +102,6 @@ impl Declared {
 impl TableProvider for Declared {
     fn schema(&self) -> SchemaRef {
         self.inner.schema()
-    }
-
-    fn constraints(&self) -> Option<&Constraints> {
-        self.inner.constraints()
     }
 
     fn table_type(&self) -> TableType {
