@@ -22,6 +22,7 @@ import tempfile
 import time
 
 READY_TIMEOUT_S = 60
+ATTEMPTS = 5  # on other ports each time: outgoing connections use the same range
 
 # Runs the server until standard input closes, so that it cannot outlive the test that started it.
 WATCHED = """folder=$1; shift
@@ -53,12 +54,24 @@ def free_ports(count):
     return ports
 
 
+class PortTaken(Exception):
+    """Somebody took a port that was free when we looked."""
+
+
 class S3Server:
     """A running S3 server with one empty bucket. Close it, or use it in a `with` statement."""
 
     def __init__(self, bucket):
         self.bucket = bucket
         self.url = f"s3://{bucket}"
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._start()
+            except PortTaken:
+                if attempt == ATTEMPTS - 1:
+                    raise
+
+    def _start(self):
         names = ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
                  "filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc"]
         ports = dict(zip(names, free_ports(len(names))))
@@ -90,11 +103,17 @@ class S3Server:
         for method, path, wanted in [("PUT", f"/{self.bucket}", (200, 409)),
                                      ("PUT", probe, (200, 201)), ("DELETE", probe, (200, 204))]:
             while (answer := self._ask(method, path)) not in wanted:
+                log = self._log()
+                if "address already in use" in log:
+                    raise PortTaken(f"a port of the S3 server was taken before it could listen:\n{log[-2000:]}")
                 if time.monotonic() > deadline:
-                    log = pathlib.Path(self._folder, "log").read_text(errors="replace")
                     raise TimeoutError(f"the S3 server is not ready: {method} {path}: {answer}; "
                                        f"it wrote:\n{log[-2000:]}")
                 time.sleep(0.1)
+
+    def _log(self):
+        path = pathlib.Path(self._folder, "log")
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def _ask(self, method, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

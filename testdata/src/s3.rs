@@ -35,6 +35,11 @@ use std::time::{Duration, Instant};
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one answer may take while we wait for the server.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the server is started on other ports, as somebody may take one that was free when we
+/// looked; outgoing connections use the same range.
+const ATTEMPTS: usize = 5;
+/// What the server writes before it ends because of that.
+const PORT_TAKEN: &str = "address already in use";
 
 /// Runs the server until standard input closes. `$1` is the folder, the rest the command.
 const WATCHED: &str = r#"folder=$1; shift
@@ -57,11 +62,23 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When `weed` is not installed, or is not ready within a minute: the message says where it
-    /// was looked for, or ends with what the server wrote.
+    /// When `weed` is not installed, or is not ready within a minute, or finds its ports taken five
+    /// times: the message says where it was looked for, or ends with what the server wrote.
     pub fn start(bucket: &str) -> io::Result<Self> {
         let weed = weed()?;
-        let ports = free_ports()?;
+        let mut started = Self::start_on(free_ports()?, &weed, bucket);
+        for _ in 1..ATTEMPTS {
+            match &started {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    started = Self::start_on(free_ports()?, &weed, bucket);
+                }
+                _ => break,
+            }
+        }
+        started
+    }
+
+    fn start_on(ports: [u16; 8], weed: &Path, bucket: &str) -> io::Result<Self> {
         let [master, master_grpc, volume, volume_grpc, filer, filer_grpc, port, grpc] = ports;
         let folder = env::temp_dir().join(format!("pareto-s3-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder)?;
@@ -86,10 +103,11 @@ impl Server {
             .current_dir(&folder)
             .stdin(Stdio::piped())
             .spawn()?;
-        match wait_until_ready(port, bucket) {
+        let log = folder.join("log");
+        match wait_until_ready(port, bucket, &log) {
             Ok(()) => Ok(Self { shell, port, bucket: bucket.to_owned() }),
             Err(error) => {
-                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+                let log = fs::read_to_string(log).unwrap_or_default();
                 stop(&mut shell);
                 let lines: Vec<&str> = log.lines().rev().take(20).collect();
                 let lines: Vec<&str> = lines.into_iter().rev().collect();
@@ -192,8 +210,9 @@ fn free_ports() -> io::Result<[u16; 8]> {
     Ok(ports)
 }
 
-/// Waits until the bucket exists and an object can be put into it and taken out again.
-fn wait_until_ready(port: u16, bucket: &str) -> io::Result<()> {
+/// Waits until the bucket exists and an object can be put into it and taken out again, or `log`
+/// says that it never will, as a port is taken.
+fn wait_until_ready(port: u16, bucket: &str, log: &Path) -> io::Result<()> {
     let deadline = Instant::now() + READY_TIMEOUT;
     let probe = format!("/{bucket}/ready");
     let steps = [
@@ -206,6 +225,10 @@ fn wait_until_ready(port: u16, bucket: &str) -> io::Result<()> {
             let answer = ask(port, method, &path);
             if answer.as_ref().is_ok_and(|status| wanted.contains(status)) {
                 break;
+            }
+            if fs::read_to_string(log).is_ok_and(|log| log.contains(PORT_TAKEN)) {
+                let message = "a port of the S3 server was taken before it could listen";
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
             }
             // 400 is the server's last word, as on a bucket name it does not allow.
             let refused = matches!(answer, Ok(400));
@@ -253,6 +276,16 @@ mod tests {
         drop(server);
         assert!(ask(port, "HEAD", "/fixture/a").is_err());
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_told_at_once() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut ports = free_ports().unwrap();
+        // The port of gRPC beside S3, the last to be asked for.
+        ports[7] = taken.local_addr().unwrap().port();
+        let error = Server::start_on(ports, &weed().unwrap(), "fixture").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{error}");
     }
 
     #[test]
