@@ -13,14 +13,16 @@
 //! After them, when it is known which columns are needed:
 //!
 //! 4. [`eliminate_joins`]: a join that neither adds a column that is needed nor adds or drops rows is left out, if keys that
-//!    say `RELY` promise so.
+//!    say `RELY` promise so;
+//! 5. [`share_subplans`]: an aggregate or window that is there twice is computed once. The copies are tied together by the
+//!    last of all rules on physical plans.
 //!
 //! On physical plans, between DataFusion's: when joins are ordered and filters pushed to the scans, and before exchanges and
 //! sorts are put in, which are then settled for fewer operators, and before filters that only become known while the query
 //! runs are pushed to the scans:
 //!
-//! 5. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
-//! 6. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
+//! 6. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
+//! 7. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
 //!    aggregate of their finest set may be over a star.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
@@ -35,6 +37,7 @@ mod derive_grouping_sets;
 mod eliminate_joins;
 mod exact_decimals;
 mod join_memberships;
+mod share_subplans;
 mod states;
 
 use aggregate_star::AggregateStar;
@@ -47,6 +50,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use derive_grouping_sets::DeriveGroupingSets;
 use exact_decimals::ExactDecimals;
+use share_subplans::{LinkSubplans, SharingPlanner};
 use std::sync::Arc;
 
 /// The physical rule of DataFusion's that ours come before: the one that puts exchanges and sorts in.
@@ -61,13 +65,18 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     let mut logical = Optimizer::new().rules;
     logical.insert(0, Arc::new(join_memberships::JoinMemberships));
     logical.push(Arc::new(eliminate_joins::EliminateJoins));
+    logical.push(Arc::new(share_subplans::ShareSubplans));
     let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] =
         [Arc::new(DeriveGroupingSets), Arc::new(AggregateStar)];
     let mut physical = PhysicalOptimizer::new().rules;
     let place = physical.iter().position(|rule| rule.name() == BEFORE).unwrap_or(physical.len());
     physical.splice(place..place, ours);
     physical.insert(0, Arc::new(CheckedArithmetic));
-    builder.with_optimizer_rules(logical).with_physical_optimizer_rules(physical)
+    physical.push(Arc::new(LinkSubplans));
+    builder
+        .with_optimizer_rules(logical)
+        .with_query_planner(Arc::new(SharingPlanner))
+        .with_physical_optimizer_rules(physical)
 }
 
 /// Lets a session read statements with what we know of numbers.

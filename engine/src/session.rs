@@ -29,8 +29,8 @@ use crate::sql::{self, Parsed};
 use crate::state::DEFAULT_SCHEMA;
 use crate::transaction::Transaction;
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use futures::future::BoxFuture;
 use pareto_catalog::ScanCache;
@@ -285,6 +285,9 @@ impl Session {
         if options.extensions.get::<ParetoOptions>().is_some_and(|options| !options.scan_cache) {
             state.config_mut().set_extension(Arc::new(ScanCache(None)));
         }
+        if values.settings.contains_key(settings::TIME_ZONE) {
+            follow_settings(state)?;
+        }
         Ok(())
     }
 
@@ -299,6 +302,20 @@ impl Session {
     fn values(&self) -> std::sync::MutexGuard<'_, Values> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes those functions anew that were made for a time zone, such as `now()`.
+fn follow_settings(state: &mut SessionState) -> Result<()> {
+    let options = state.config_options();
+    let followers: Vec<_> = state
+        .scalar_functions()
+        .values()
+        .filter_map(|function| function.inner().with_updated_config(options))
+        .collect();
+    for function in followers {
+        state.register_udf(Arc::new(function))?;
+    }
+    Ok(())
 }
 
 /// Runs a statement of DataFusion's without parameters; a question that was asked before may have its answer kept.

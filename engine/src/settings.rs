@@ -19,6 +19,8 @@ extensions_options! {
         pub star_aggregate: bool, default = true
         /// Leave out joins that add nothing to the answer under keys that say RELY
         pub join_elimination: bool, default = true
+        /// Compute a subplan that a query has several times once
+        pub subplan_sharing: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
         /// Keep columns that queries ask for again decoded in memory
@@ -65,6 +67,9 @@ pub(crate) struct Setting {
     pub(crate) about: &'static str,
 }
 
+/// The zone in which timestamps are read and shown.
+pub(crate) const TIME_ZONE: &str = "datafusion.execution.time_zone";
+
 /// Every setting, ours first.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
@@ -81,6 +86,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.join_elimination",
         takes: Takes::Switch,
         about: "leave out joins that add nothing to the answer under keys that say RELY",
+    },
+    Setting {
+        key: "pareto.subplan_sharing",
+        takes: Takes::Switch,
+        about: "compute what a query has several times once",
     },
     Setting {
         key: "pareto.grouping_cascade",
@@ -128,7 +138,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "threads a query may use",
     },
     Setting {
-        key: "datafusion.execution.time_zone",
+        key: TIME_ZONE,
         takes: Takes::TimeZone,
         about: "the zone of TIMESTAMP WITH TIME ZONE and now()",
     },
@@ -187,7 +197,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
 /// The setting of that name, whatever its case.
 pub(crate) fn find(key: &str) -> Result<&'static Setting> {
     let wanted = match key.to_ascii_lowercase().as_str() {
-        "timezone" | "time.zone" | "time_zone" => "datafusion.execution.time_zone".to_owned(),
+        "timezone" | "time.zone" | "time_zone" => TIME_ZONE.to_owned(),
         other => other.to_owned(),
     };
     SETTINGS.iter().find(|setting| setting.key == wanted).ok_or_else(|| {

@@ -25,10 +25,11 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 6] = [
+const SWITCHES: [&str; 7] = [
     "pareto.result_cache",
     "pareto.plan_cache",
     "pareto.join_elimination",
+    "pareto.subplan_sharing",
     "pareto.star_aggregate",
     "pareto.grouping_cascade",
     "pareto.scan_cache",

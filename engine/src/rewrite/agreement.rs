@@ -285,12 +285,28 @@ fn select(
     format!("SELECT {} FROM {from}{condition}{clause}", shown.join(", "))
 }
 
+/// A question whose answer is read twice.
+fn beside_itself(dice: &mut Dice, question: &str) -> String {
+    let reads = dice.one_of(&[
+        "SELECT * FROM q UNION ALL SELECT * FROM q",
+        "SELECT one.*, other.rows FROM q AS one CROSS JOIN (SELECT count(*) AS rows FROM q) AS other",
+        "SELECT one.*, other.c0 FROM q AS one JOIN q AS other ON one.c0 = other.c0",
+        "SELECT * FROM q WHERE c0 >= (SELECT min(c0) FROM q) ORDER BY 1 LIMIT 1000000",
+    ]);
+    format!("WITH q AS ({question}) {reads}")
+}
+
 /// A session over the tables, with the rules or without.
 fn session(dice: (usize, usize), on: bool, memory: Option<usize>) -> SessionContext {
     let (partitions, batch_size) = dice;
     let mut config =
         SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
-    let options = ParetoOptions { star_aggregate: on, grouping_cascade: on, ..Default::default() };
+    let options = ParetoOptions {
+        star_aggregate: on,
+        grouping_cascade: on,
+        subplan_sharing: on,
+        ..Default::default()
+    };
     config.options_mut().extensions.insert(options);
     let mut builder = SessionStateBuilder::new().with_default_features().with_config(config);
     if let Some(memory) = memory {
@@ -348,7 +364,7 @@ fn register(context: &SessionContext, tables: &[(&'static str, Arc<MemTable>)]) 
 
 #[test]
 fn answers_do_not_depend_on_the_rules() {
-    let (mut answered, mut stars, mut cascades) = (0, 0, 0);
+    let (mut answered, mut stars, mut cascades, mut shared) = (0, 0, 0, 0);
     for seed in 0..200 {
         let dice = &mut Dice(seed);
         let tables: Vec<_> =
@@ -363,19 +379,23 @@ fn answers_do_not_depend_on_the_rules() {
         register(&on, &tables);
         wait(async {
             for _ in 0..3 {
-                let sql = question(dice);
+                let mut sql = question(dice);
+                if dice.once_in(4) {
+                    sql = beside_itself(dice, &sql);
+                }
                 let (plain, ours) = (answer(&off, &sql).await, answer(&on, &sql).await);
                 let plan = plan(&on, &sql).await;
                 assert_eq!(plain, ours, "seed {seed}: {sql}\n{plan}");
                 answered += usize::from(plain.is_ok());
                 stars += usize::from(plan.contains("StarAggregateExec"));
                 cascades += usize::from(plan.contains("GroupingCascadeExec"));
+                shared += usize::from(plan.contains("SharedSubplanExec"));
             }
         });
     }
     // Most questions join and many cube; should the rules stop applying, this says so.
-    let enough = answered > 500 && stars > 250 && cascades > 75;
-    assert!(enough, "{answered} answered, {stars} stars, {cascades} cascades");
+    let enough = answered > 500 && stars > 250 && cascades > 75 && shared > 75;
+    assert!(enough, "{answered} answered, {stars} stars, {cascades} cascades, {shared} shared");
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! The rows of a shared subplan: computed when the first of its readers asks, kept for all of them.
+//!
+//! Each partition is computed once, by a task of its own, so that it goes on when the reader that asked first needs no
+//! more, and ends when nobody holds it. Rows stay in memory while the pool has room; then all of that partition go to disk,
+//! where each reader reads them for itself.
+
+use super::super::states;
+use arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+use datafusion::physical_plan::spill::SpillManager;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use futures::future::{BoxFuture, Shared};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use std::sync::{Arc, Mutex, PoisonError};
+
+type Computed = Shared<BoxFuture<'static, std::result::Result<Arc<Rows>, Arc<DataFusionError>>>>;
+
+/// What the copies of a subplan have in common.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// What computes the rows.
+    plan: Mutex<Arc<dyn ExecutionPlan>>,
+    partitions: Vec<Mutex<Option<Computed>>>,
+}
+
+impl Kept {
+    pub(super) fn new(plan: Arc<dyn ExecutionPlan>) -> Self {
+        let count = plan.output_partitioning().partition_count();
+        let partitions = (0..count).map(|_| Mutex::default()).collect();
+        Self { plan: Mutex::new(plan), partitions }
+    }
+
+    /// Computes with `plan` from now on: the same subplan after a rule has changed it.
+    pub(super) fn compute_with(&self, plan: &Arc<dyn ExecutionPlan>) {
+        *lock(&self.plan) = Arc::clone(plan);
+    }
+
+    /// The rows of a partition.
+    pub(super) async fn rows(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<SendableRecordBatchStream> {
+        let computed = {
+            let Some(place) = self.partitions.get(partition) else {
+                return Err(internal_datafusion_err!("there is no partition {partition}"));
+            };
+            let mut place = lock(place);
+            match &*place {
+                Some(computed) => computed.clone(),
+                None => place.insert(self.compute(partition, &context, metrics)?).clone(),
+            }
+        };
+        let rows = computed.await.map_err(DataFusionError::Shared)?;
+        rows.read()
+    }
+
+    fn compute(
+        &self,
+        partition: usize,
+        context: &Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Computed> {
+        let rows = lock(&self.plan).execute(partition, Arc::clone(context))?;
+        let memory = MemoryConsumer::new(format!("SharedSubplanExec[{partition}]"))
+            .register(context.memory_pool());
+        let spills = SpillMetrics::new(metrics, partition);
+        let disk = SpillManager::new(context.runtime_env(), spills, rows.schema())
+            .with_compression_type(context.session_config().spill_compression());
+        let task = SpawnedTask::spawn(keep(rows, memory, disk));
+        let computed = async move {
+            let rows = task.join_unwind().await;
+            let rows = rows.map_err(|ended| DataFusionError::External(Box::new(ended)));
+            rows.flatten().map(Arc::new).map_err(Arc::new)
+        };
+        Ok(computed.boxed().shared())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All rows of a partition.
+struct Rows {
+    place: Place,
+    /// Reads what is on disk, and knows the columns.
+    disk: SpillManager,
+}
+
+enum Place {
+    Memory(
+        Arc<[RecordBatch]>,
+        #[expect(dead_code, reason = "held for as long as the rows")] MemoryReservation,
+    ),
+    Disk(Arc<dyn SpillFile>),
+}
+
+impl Rows {
+    fn read(&self) -> Result<SendableRecordBatchStream> {
+        match &self.place {
+            Place::Disk(file) => self.disk.read_spill_as_stream(Arc::clone(file), None),
+            Place::Memory(batches, _) => {
+                let batches = Arc::clone(batches);
+                let each = (0..batches.len()).map(move |i| Ok(batches[i].clone()));
+                Ok(stream(&self.disk, futures::stream::iter(each)))
+            }
+        }
+    }
+}
+
+fn stream(
+    disk: &SpillManager,
+    rows: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+) -> SendableRecordBatchStream {
+    Box::pin(RecordBatchStreamAdapter::new(Arc::clone(disk.schema()), rows))
+}
+
+/// Takes all rows: into memory, or to disk from the first one on if there is no room for all.
+async fn keep(
+    mut rows: SendableRecordBatchStream,
+    memory: MemoryReservation,
+    disk: SpillManager,
+) -> Result<Rows> {
+    let mut batches = Vec::new();
+    while let Some(batch) = rows.try_next().await? {
+        let has_room = memory.try_grow(states::bytes(&batch)).is_ok();
+        batches.push(batch);
+        if !has_room {
+            let rows = futures::stream::iter(batches.into_iter().map(Ok)).chain(rows);
+            let place = to_disk(rows, &memory, &disk).await?;
+            return Ok(Rows { place, disk });
+        }
+    }
+    Ok(Rows { place: Place::Memory(batches.into(), memory), disk })
+}
+
+async fn to_disk(
+    mut rows: impl Stream<Item = Result<RecordBatch>> + Unpin,
+    memory: &MemoryReservation,
+    disk: &SpillManager,
+) -> Result<Place> {
+    let mut file = disk.create_in_progress_file("SharedSubplanExec")?;
+    while let Some(batch) = rows.try_next().await? {
+        file.append_batch(&batch)?;
+        memory.try_shrink(states::bytes(&batch).min(memory.size()))?;
+    }
+    match file.finish()? {
+        Some(file) => Ok(Place::Disk(file)),
+        None => internal_err!("no rows were written"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+
+    /// A partition of a hundred batches of a thousand numbers, and one without any.
+    fn numbers() -> Arc<dyn ExecutionPlan> {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let whole = Arc::new(Int64Array::from_iter_values(0..100_000));
+        let whole = RecordBatch::try_new(Arc::clone(&schema), vec![whole]).unwrap();
+        let batches = (0..100).map(|part| whole.slice(part * 1000, 1000)).collect();
+        MemorySourceConfig::try_new_exec(&[batches, Vec::new()], schema, None).unwrap()
+    }
+
+    fn context(memory_bytes: usize) -> (Arc<TaskContext>, Arc<dyn MemoryPool>) {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(memory_bytes));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::clone(&pool)).build().unwrap();
+        (Arc::new(TaskContext::default().with_runtime(Arc::new(runtime))), pool)
+    }
+
+    async fn all(rows: SendableRecordBatchStream) -> Vec<i64> {
+        let batches: Vec<_> = rows.try_collect().await.unwrap();
+        let columns = batches.iter().map(|batch| batch.column(0).as_primitive::<Int64Type>());
+        columns.flat_map(|column| column.values().to_vec()).collect()
+    }
+
+    #[tokio::test]
+    async fn every_reader_gets_all_rows_from_memory_or_disk() {
+        for (memory_bytes, spilled) in [(900_000, 0), (300_000, 1)] {
+            let (context, pool) = context(memory_bytes);
+            let metrics = ExecutionPlanMetricsSet::new();
+            let kept = Kept::new(numbers());
+            let read = || kept.rows(0, Arc::clone(&context), &metrics);
+            let (one, other) = futures::try_join!(read(), read()).unwrap();
+            let later = read().await.unwrap();
+            for rows in [one, other, later] {
+                assert_eq!(all(rows).await, (0..100_000).collect::<Vec<_>>());
+            }
+            assert_eq!(metrics.clone_inner().spill_count(), Some(spilled));
+            assert_eq!(pool.reserved() > 0, spilled == 0);
+            let none = kept.rows(1, Arc::clone(&context), &metrics).await.unwrap();
+            assert_eq!(all(none).await, Vec::<i64>::new());
+            drop(kept);
+            assert_eq!(pool.reserved(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_is_told_to_every_reader() {
+        let (context, _) = context(0);
+        let metrics = ExecutionPlanMetricsSet::new();
+        let kept = Kept::new(numbers());
+        let error = kept.rows(2, context, &metrics).await.err().unwrap().to_string();
+        assert!(error.contains("no partition 2"), "{error}");
+    }
+}
