@@ -31,6 +31,7 @@ pub use model::{
     Storage, Table, Validation, View,
 };
 pub use scan::{HotColumns, KeySet, NativeScan, ScanCache};
+pub use store::block_cache::BlockCache;
 pub use table_log::{
     AsOf, FileInfo, HistoryEntry, Operation, Removal, TableVersion, Vacuumed, Written,
 };

@@ -3,10 +3,14 @@
 //! [`BACKENDS`] lists what is known, in the order tried: a directory, S3, memory (tests). A backend is one file and one
 //! line here, and its test runs `object_store`'s own integration suite or the race in [`crate::doctor`].
 //!
+//! [`cached`] puts a [`block_cache`] in front of a store far away.
+//!
 //! Never reads configuration files; S3 settings come from the `AWS_*` environment, as every S3 tool reads them.
 //!
 //! Example: `resolve("s3://bucket/warehouse")` is the bucket's store and the path `warehouse`.
 
+pub(crate) mod block_cache;
+pub(crate) mod cached;
 mod local;
 mod memory;
 mod s3;
@@ -45,6 +49,11 @@ impl Location {
             CatalogError::new(CatalogErrorKind::Corrupt, format!("file {name:?} of a log: {error}"))
         })?;
         Ok(Path::from_iter(self.path.parts().chain(name.parts())))
+    }
+
+    /// Whether each request takes a journey, so that what was read is worth keeping nearby.
+    pub(crate) fn is_far(&self) -> bool {
+        matches!(self.root.scheme(), "s3" | "s3a")
     }
 
     /// The whole address, as other tools write it.

@@ -6,6 +6,8 @@
 //! Example: `Warehouse::open("./pareto-warehouse").await?.catalog().await?`.
 
 use crate::metastore::{Metastore, ObjectMetastore};
+use crate::store::block_cache::BlockCache;
+use crate::store::cached::CachedStore;
 use crate::store::{self, Location};
 use crate::table_log::{AsOf, TableLog, TableVersion, Written};
 use crate::{
@@ -46,8 +48,23 @@ impl Warehouse {
     /// `Invalid` for a URL no store answers to; `Denied` or `Unavailable` when the store cannot be read;
     /// `Unsupported` for a catalog of another format.
     pub fn open<'a>(url: &'a str) -> BoxFuture<'a, Result<Arc<Self>>> {
+        Self::open_through(url, None)
+    }
+
+    /// The same, with the data files of a warehouse in S3 read through a cache.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_through<'a>(
+        url: &'a str,
+        cache: Option<&'a Arc<BlockCache>>,
+    ) -> BoxFuture<'a, Result<Arc<Self>>> {
         Box::pin(async move {
-            let place = store::resolve(url)?;
+            let mut place = store::resolve(url)?;
+            if let Some(cache) = cache.filter(|_| place.is_far()) {
+                let (inner, root) = (Arc::clone(&place.store), place.root.clone());
+                place.store = Arc::new(CachedStore::new(inner, root, Arc::clone(cache)));
+            }
             crate::scan::check_store_url(&place)?;
             let metastore = Box::new(ObjectMetastore::new(Arc::clone(&place.store), &place.path));
             let warehouse =
@@ -128,7 +145,10 @@ impl Warehouse {
         environment: &RuntimeEnv,
     ) -> Result<(Arc<dyn ObjectStore>, Path)> {
         let place = store::resolve(url)?;
-        environment.register_object_store(&place.root, Arc::clone(&place.store));
+        // The warehouse's own store stays as it is, with what is kept of it.
+        if place.root != self.place.root {
+            environment.register_object_store(&place.root, Arc::clone(&place.store));
+        }
         Ok((place.store, place.path))
     }
 

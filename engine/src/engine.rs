@@ -21,7 +21,7 @@ use crate::state::{self, State};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use futures::future::BoxFuture;
-use pareto_catalog::{Check, HotColumns, Warehouse};
+use pareto_catalog::{BlockCache, Check, HotColumns, Warehouse};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +32,9 @@ const MEMORY_PERCENT: u64 = 60;
 const LEAST_MEMORY_BYTES: usize = 64 << 20;
 /// Disk that spilling may use unless told otherwise.
 const SPILL_LIMIT_BYTES: u64 = 100 << 30;
+/// Disk for blocks of data files unless told otherwise.
+const BLOCK_CACHE_BYTES: u64 = 10_000_000_000;
+
 /// What an engine is opened with; `Default` gives the values of `pareto serve` without flags.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -43,6 +46,10 @@ pub struct EngineOptions {
     pub spill_dir: Option<PathBuf>,
     /// Disk that spilling may use; 100 GiB when not given.
     pub spill_limit_bytes: Option<u64>,
+    /// Where blocks of data files in S3 are kept; nowhere when not given.
+    pub block_cache_dir: Option<PathBuf>,
+    /// Disk for them; 10 GB when not given.
+    pub block_cache_limit_bytes: Option<u64>,
     /// Threads one query may use; all when not given.
     pub threads: Option<usize>,
     /// Told about long steps.
@@ -56,6 +63,8 @@ impl Default for EngineOptions {
             memory_limit_bytes: None,
             spill_dir: None,
             spill_limit_bytes: None,
+            block_cache_dir: None,
+            block_cache_limit_bytes: None,
             threads: None,
             progress: None,
         }
@@ -94,7 +103,14 @@ impl Engine {
             };
             let (runtime, columns, limit) = runtime(&options)?;
             let results = ResultCache::new(limit, &runtime.memory_pool);
-            let warehouse = Warehouse::open(&options.warehouse).await?;
+            let blocks = match &options.block_cache_dir {
+                Some(dir) => {
+                    let limit = options.block_cache_limit_bytes.unwrap_or(BLOCK_CACHE_BYTES);
+                    BlockCache::open(dir, limit).await?
+                }
+                None => None,
+            };
+            let warehouse = Warehouse::open_through(&options.warehouse, blocks.as_ref()).await?;
             warehouse.register_stores(&runtime);
             let base = state::base(runtime, threads, columns)?;
             Ok(Arc::new(Self {

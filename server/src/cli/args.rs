@@ -67,6 +67,24 @@ pub(crate) struct GlobalArguments {
         help_heading = "Resources"
     )]
     pub(crate) spill_limit: Option<Size>,
+    /// Where to keep what is read of data files in S3 for the next question, here and in the next run [default: nowhere]
+    #[arg(
+        long,
+        global = true,
+        env = "PARETO_BLOCK_CACHE_DIR",
+        value_name = "DIR",
+        help_heading = "Resources"
+    )]
+    pub(crate) block_cache_dir: Option<PathBuf>,
+    /// Disk space for it [default: 10GB]
+    #[arg(
+        long,
+        global = true,
+        env = "PARETO_BLOCK_CACHE_LIMIT",
+        value_name = "SIZE",
+        help_heading = "Resources"
+    )]
+    pub(crate) block_cache_limit: Option<Size>,
     /// Threads for running statements [default: one per core]
     #[arg(
         long,

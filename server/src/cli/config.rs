@@ -40,6 +40,8 @@ pub(crate) const KEYS: &[&str] = &[
     "memory_limit",
     "spill_dir",
     "spill_limit",
+    "block_cache_dir",
+    "block_cache_limit",
     "threads",
     "tls_cert",
     "tls_key",
@@ -89,6 +91,10 @@ pub(crate) struct ConfigFile {
     pub(crate) spill_dir: Option<PathBuf>,
     /// `--spill-limit`
     pub(crate) spill_limit: Option<Size>,
+    /// `--block-cache-dir`
+    pub(crate) block_cache_dir: Option<PathBuf>,
+    /// `--block-cache-limit`
+    pub(crate) block_cache_limit: Option<Size>,
     /// `--threads`
     pub(crate) threads: Option<usize>,
     /// `--tls-cert`
@@ -209,6 +215,8 @@ mod tests {
             memory_limit = "1GB"
             spill_dir = "s"
             spill_limit = "2GB"
+            block_cache_dir = "/blocks"
+            block_cache_limit = "3GB"
             threads = 3
             tls_cert = "c.pem"
             tls_key = "k.pem"

@@ -108,6 +108,10 @@ pub(crate) struct Resources {
     pub(crate) spill_dir: Option<PathBuf>,
     /// How much to spill, in bytes.
     pub(crate) spill_limit_bytes: Option<u64>,
+    /// Where to keep blocks of data files.
+    pub(crate) block_cache_dir: Option<PathBuf>,
+    /// How many of them, in bytes.
+    pub(crate) block_cache_limit_bytes: Option<u64>,
     /// Threads.
     pub(crate) threads: Option<usize>,
 }
@@ -129,6 +133,8 @@ impl Resources {
             memory_limit_bytes,
             spill_dir: self.spill_dir.clone(),
             spill_limit_bytes: self.spill_limit_bytes,
+            block_cache_dir: self.block_cache_dir.clone(),
+            block_cache_limit_bytes: self.block_cache_limit_bytes,
             threads: self.threads,
             warehouse: warehouse.to_owned(),
             ..EngineOptions::default()
@@ -209,6 +215,11 @@ fn resources(arguments: &GlobalArguments, file: ConfigFile) -> Resources {
         memory_limit_bytes: arguments.memory_limit.or(file.memory_limit).map(|size| size.bytes),
         spill_dir: arguments.spill_dir.clone().or(file.spill_dir),
         spill_limit_bytes: arguments.spill_limit.or(file.spill_limit).map(|size| size.bytes),
+        block_cache_dir: arguments.block_cache_dir.clone().or(file.block_cache_dir),
+        block_cache_limit_bytes: arguments
+            .block_cache_limit
+            .or(file.block_cache_limit)
+            .map(|size| size.bytes),
         threads: arguments.threads.or(file.threads),
     }
 }
