@@ -13,8 +13,8 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult, RenameOptions, Result,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, RenameOptions, Result,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -206,6 +206,7 @@ impl ObjectStore for CachedStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -292,7 +293,8 @@ mod tests {
         let kept = cache(folder.path()).await;
         let cached = through(&store, &kept);
         let file = Path::from(FILE);
-        let expected = RANGES.map(|range| bytes.slice(range.start as usize..range.end as usize));
+        let place = |place| usize::try_from(place).unwrap();
+        let expected = RANGES.map(|range| bytes.slice(place(range.start)..place(range.end)));
         for _ in 0..2 {
             assert_eq!(cached.get_ranges(&file, &RANGES).await.unwrap(), expected);
             for (range, expected) in RANGES.iter().zip(&expected) {

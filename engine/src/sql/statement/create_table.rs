@@ -11,9 +11,11 @@
 mod columns;
 mod keys;
 mod layout;
+mod options;
 
 pub(super) use columns::{ColumnText, column};
 pub(super) use keys::{KeyText, key};
+pub(super) use options::{TARGET_FILE_SIZE, bytes};
 
 use super::{Own, own};
 use crate::context::StatementContext;
@@ -83,6 +85,7 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
             );
         }
     }
+    options::check(&create.options)?;
     if create.columns.is_empty() && create.query.is_none() {
         return Err(EngineError::invalid("CREATE TABLE needs columns or AS with a query"));
     }

@@ -7,6 +7,7 @@
 //!
 //! Example: `OPTIMIZE sales WHERE sold_on >= '2024-06-01'`.
 
+use super::create_table::{self, TARGET_FILE_SIZE};
 use super::{Own, own};
 use crate::answer::{Answer, Cell, Kind, Shape, int, schema_of};
 use crate::context::{StatementContext, quote};
@@ -157,16 +158,8 @@ impl OptimizeTable {
 }
 
 fn target_size(table: &Table) -> Result<u64> {
-    match table.options.get("target_file_size") {
-        None => Ok(TARGET_SIZE_BYTES),
-        Some(text) => match text.parse::<u64>() {
-            Ok(size) if size > 0 => Ok(size),
-            _ => Err(EngineError::invalid(format!(
-                "target_file_size of \"{}\" is {text}, which is not a number of bytes",
-                table.name
-            ))),
-        },
-    }
+    let given = table.options.get(TARGET_FILE_SIZE);
+    given.map_or(Ok(TARGET_SIZE_BYTES), |text| create_table::bytes(text))
 }
 
 /// The files worth rewriting, by number.
