@@ -1,9 +1,9 @@
 //! A store whose data files are read through a [`BlockCache`].
 //!
 //! Every request to S3 costs tens of milliseconds, and a second question reads much of what the first one read. Only data
-//! files are kept, `part-*.parquet` outside of logs: nobody ever writes one again under the same name. Logs, catalogs,
-//! listings and writes go to the store as if nothing stood between. So does what the cache cannot give, for whatever
-//! reason; the store then says what is wrong.
+//! files are kept, which have a UUID in their names: nobody ever writes one again under the same name. Logs, catalogs,
+//! listings, writes and files of others (`part-0.parquet` is what some programs call every export) go to the store as if
+//! nothing stood between. So does what the cache cannot give, for whatever reason; the store then says what is wrong.
 
 use super::block_cache::{BLOCK_BYTES, Block, BlockCache, Key};
 use async_trait::async_trait;
@@ -21,6 +21,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use url::Url;
+use uuid::Uuid;
 
 /// Requests of one read that are under way at a time.
 const REQUESTS: usize = 8;
@@ -51,10 +52,13 @@ impl CachedStore {
     }
 }
 
-/// Whether a file is one that is never written again.
+/// Whether a file is one that is never written again: `part-00000-` and a UUID.
 fn is_data(file: &Path) -> bool {
-    let is_part = |name: &str| name.starts_with("part-") && name.ends_with(".parquet");
-    file.filename().is_some_and(is_part) && !file.parts().any(|part| part.as_ref() == "_delta_log")
+    let is_unique = |name: &str| {
+        let id = name.strip_prefix("part-").and_then(|rest| rest.split_once('-'));
+        id.and_then(|(_, id)| id.get(..36)).is_some_and(|id| Uuid::try_parse(id).is_ok())
+    };
+    file.filename().is_some_and(is_unique)
 }
 
 /// The places of the blocks that a range lies in.
@@ -262,13 +266,18 @@ mod tests {
     }
 
     const SIZE: u64 = 3 * BLOCK_BYTES + 1234;
-    const FILE: &str = "w/public/t/day=2024-01-01/part-00000-1-c000.parquet";
+    const FILE: &str = "w/public/t/day=2024-01-01/part-00000-05eb3c4a-1078-4abd-a737-bc2f19af8c86-c000.zstd.parquet";
+    const OTHERS: [&str; 3] = [
+        "w/public/t/_delta_log/00000000000000000007.checkpoint.parquet",
+        "w/part-0.parquet",
+        "w/notes.txt",
+    ];
 
     /// A store with a data file, and what is in it.
     async fn store() -> (Arc<Counted>, Bytes) {
         let store = Arc::new(Counted::default());
         let bytes: Bytes = (0..SIZE).map(|place| (place * 7919 % 251) as u8).collect();
-        for file in [FILE, "w/public/t/_delta_log/part-1.parquet", "w/notes.txt"] {
+        for file in OTHERS.into_iter().chain([FILE]) {
             store.put(&Path::from(file), bytes.clone().into()).await.unwrap();
         }
         (store, bytes)
@@ -336,7 +345,8 @@ mod tests {
             let theirs = store.get_opts(&file, options(range)).await.unwrap_err();
             assert_eq!(ours.to_string(), theirs.to_string());
         }
-        let missing = Path::from("w/public/t/part-2.parquet");
+        let missing =
+            Path::from("w/public/t/part-00000-15eb3c4a-1078-4abd-a737-bc2f19af8c86-c000.parquet");
         let error = cached.get_range(&missing, 0..4).await.unwrap_err();
         assert!(matches!(error, object_store::Error::NotFound { .. }), "{error}");
     }
@@ -346,7 +356,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = store().await;
         let cached = through(&store, &cache(folder.path()).await);
-        for file in ["w/public/t/_delta_log/part-1.parquet", "w/notes.txt"] {
+        for file in OTHERS {
             let before = store.requests.load(Ordering::Relaxed);
             for _ in 0..2 {
                 cached.get_range(&Path::from(file), 0..9).await.unwrap();
