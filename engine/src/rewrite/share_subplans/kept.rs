@@ -1,14 +1,14 @@
 //! The rows of a shared subplan: computed when the first of its readers asks, kept for all of them.
 //!
 //! Each partition is computed once, by a task of its own, so that it goes on when the reader that asked first needs no
-//! more, and ends when nobody holds it. Rows stay in memory while the pool has room; then all of that partition go to disk,
-//! where each reader reads them for itself.
+//! more, and ends when nobody holds it. Rows stay in memory while there is room, a quarter of the pool at most, because what
+//! reads them needs the rest; then all of that partition go to disk, where each reader reads them for itself.
 
 use super::super::states;
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::spill::SpillManager;
@@ -17,6 +17,9 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The part of the memory pool that the rows of one subplan may take: one in so many.
+const SHARE: usize = 4;
 
 type Computed = Shared<BoxFuture<'static, std::result::Result<Arc<Rows>, Arc<DataFusionError>>>>;
 
@@ -70,10 +73,14 @@ impl Kept {
         let rows = lock(&self.plan).execute(partition, Arc::clone(context))?;
         let memory = MemoryConsumer::new(format!("SharedSubplanExec[{partition}]"))
             .register(context.memory_pool());
+        let most = match context.memory_pool().memory_limit() {
+            MemoryLimit::Finite(limit) => limit / SHARE / self.partitions.len().max(1),
+            MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+        };
         let spills = SpillMetrics::new(metrics, partition);
         let disk = SpillManager::new(context.runtime_env(), spills, rows.schema())
             .with_compression_type(context.session_config().spill_compression());
-        let task = SpawnedTask::spawn(keep(rows, memory, disk));
+        let task = SpawnedTask::spawn(keep(rows, memory, most, disk));
         let computed = async move {
             let rows = task.join_unwind().await;
             let rows = rows.map_err(|ended| DataFusionError::External(Box::new(ended)));
@@ -122,15 +129,17 @@ fn stream(
     Box::pin(RecordBatchStreamAdapter::new(Arc::clone(disk.schema()), rows))
 }
 
-/// Takes all rows: into memory, or to disk from the first one on if there is no room for all.
+/// Takes all rows: into at most so many bytes of memory, or to disk from the first one on if there is no room for all.
 async fn keep(
     mut rows: SendableRecordBatchStream,
     memory: MemoryReservation,
+    most: usize,
     disk: SpillManager,
 ) -> Result<Rows> {
     let mut batches = Vec::new();
     while let Some(batch) = rows.try_next().await? {
-        let has_room = memory.try_grow(states::bytes(&batch)).is_ok();
+        let bytes = states::bytes(&batch);
+        let has_room = memory.size() + bytes <= most && memory.try_grow(bytes).is_ok();
         batches.push(batch);
         if !has_room {
             let rows = futures::stream::iter(batches.into_iter().map(Ok)).chain(rows);
@@ -189,7 +198,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_reader_gets_all_rows_from_memory_or_disk() {
-        for (memory_bytes, spilled) in [(900_000, 0), (300_000, 1)] {
+        // The partition has 800,000 bytes, and may have an eighth of the memory.
+        for (memory_bytes, spilled) in [(6_500_000, 0), (6_300_000, 1)] {
             let (context, pool) = context(memory_bytes);
             let metrics = ExecutionPlanMetricsSet::new();
             let kept = Kept::new(numbers());
