@@ -1,0 +1,36 @@
+"""Blocks of a warehouse in S3 on a local disk: what the flags accept, and that no answer depends on what lies there.
+
+That blocks are found again is tested where they are kept, in `catalog/src/store/cached.rs`.
+"""
+
+from s3 import S3Server
+from warehouse import rows, run
+
+LOAD = "CREATE TABLE t AS SELECT value AS n, value % 3 AS kind FROM generate_series(1, 50000)"
+QUESTION = "SELECT kind, count(*), sum(n) FROM t GROUP BY kind ORDER BY kind"
+ANSWER = [[str(kind), str(len(numbers)), str(sum(numbers))]
+          for kind, numbers in ((kind, [n for n in range(1, 50001) if n % 3 == kind]) for kind in range(3))]
+
+
+def test_files_that_are_damaged_cost_no_answer(tmp_path):
+    with S3Server("warehouse") as server:
+        warehouse = server.url + "/w"
+        kept = {**server.environment, "PARETO_BLOCK_CACHE_DIR": str(tmp_path / "blocks")}
+        run(warehouse, LOAD, environment=server.environment)
+        assert rows(warehouse, QUESTION, kept) == ANSWER
+        damaged = [file for file in (tmp_path / "blocks").rglob("*") if file.is_file() and file.stat().st_size > 0]
+        assert damaged
+        for file in damaged:
+            with open(file, "r+b") as bytes_of_file:
+                bytes_of_file.write(b"garbage " * 100_000)
+        assert rows(warehouse, QUESTION, kept) == ANSWER
+
+
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for environment, message in [
+        ({"PARETO_BLOCK_CACHE_DIR": str(tmp_path / "file")}, "cannot keep blocks in"),
+        ({"PARETO_BLOCK_CACHE_DIR": str(tmp_path / "blocks"), "PARETO_BLOCK_CACHE_LIMIT": "1MB"}, "is too small"),
+    ]:
+        done = run(tmp_path / "warehouse", "SELECT 1", environment=environment, check=False)
+        assert done.returncode != 0 and message in done.stderr and "hint: give" in done.stderr, done.stderr
