@@ -39,6 +39,7 @@ mod exact_decimals;
 mod join_memberships;
 mod share_subplans;
 mod states;
+mod subqueries;
 
 use aggregate_star::AggregateStar;
 use checked_arithmetic::{CheckedArithmetic, Constants};

@@ -19,10 +19,11 @@
 //! `RELY` is what is trusted: where such a key is false, a question that leaves the join out and one that does not may differ.
 //! `VALIDATE CONSTRAINT` counts the rows that break it. A key without `RELY`, and a table at an older version, is never trusted.
 
+use super::subqueries::reads_more;
 use crate::relations::declared::{Declared, TrustedKeys};
 use crate::settings::ParetoOptions;
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, JoinType, NullEquality, Result};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, Join, LogicalPlan, TableScan};
@@ -78,17 +79,7 @@ type Needed = HashSet<Column>;
 fn columns_of(exprs: &[Expr]) -> Result<Option<Needed>> {
     let mut needed = Needed::new();
     for expr in exprs {
-        let reads_more = expr.exists(|part| {
-            Ok(matches!(
-                part,
-                Expr::ScalarSubquery(_)
-                    | Expr::InSubquery(_)
-                    | Expr::Exists(_)
-                    | Expr::SetComparison(_)
-                    | Expr::OuterReferenceColumn(..)
-            ))
-        })?;
-        if reads_more {
+        if reads_more(expr)? {
             return Ok(None);
         }
         needed.extend(expr.column_refs().into_iter().cloned());

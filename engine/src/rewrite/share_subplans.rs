@@ -31,6 +31,7 @@ mod unite;
 pub(super) use link::LinkSubplans;
 pub(super) use node::SharingPlanner;
 
+use super::subqueries::reads_more;
 use crate::settings::ParetoOptions;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -100,26 +101,13 @@ fn may_be_shared(plan: &LogicalPlan) -> Result<bool> {
     plan.apply(|node| {
         varies |= matches!(node, LogicalPlan::RecursiveQuery(_));
         node.apply_expressions(|expr| {
+            // Where the rows of a subquery come from is settled for the whole query, above.
             varies |= expr.is_volatile() || reads_more(expr)?;
             Ok(TreeNodeRecursion::Continue)
         })?;
         Ok(if varies { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(!varies)
-}
-
-/// Whether an expression reads rows other than its input's. Where those come from is settled for the whole query, above.
-fn reads_more(expr: &Expr) -> Result<bool> {
-    expr.exists(|part| {
-        Ok(matches!(
-            part,
-            Expr::ScalarSubquery(_)
-                | Expr::InSubquery(_)
-                | Expr::Exists(_)
-                | Expr::SetComparison(_)
-                | Expr::OuterReferenceColumn(..)
-        ))
-    })
 }
 
 /// Whether a subplan reads everything before it answers.
