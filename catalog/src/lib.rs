@@ -8,7 +8,8 @@
 //! 3. [`store`]: object stores by URL: a directory, S3, memory;
 //! 4. `table_log`: Delta Lake tables, the only room that names the Delta library;
 //! 5. `scan`: a table version as a plain Parquet scan with everything the log knows;
-//! 6. [`warehouse`]: the facade that the engine talks to; [`doctor`]: what it needs of a store.
+//! 6. [`use_of_cache`]: what is known of the caches of the store and the scan;
+//! 7. [`warehouse`]: the facade that the engine talks to; [`doctor`]: what it needs of a store.
 //!
 //! This package never sees SQL, gRPC or the trade's functions.
 
@@ -21,6 +22,7 @@ mod scan;
 pub mod store;
 mod table_log;
 pub mod types;
+pub mod use_of_cache;
 pub mod warehouse;
 
 pub use doctor::Check;
@@ -35,4 +37,5 @@ pub use store::block_cache::BlockCache;
 pub use table_log::{
     AsOf, FileInfo, HistoryEntry, Operation, Removal, TableVersion, Vacuumed, Written,
 };
+pub use use_of_cache::CacheUse;
 pub use warehouse::{DEFAULT_SCHEMA, Warehouse};

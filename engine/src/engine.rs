@@ -21,7 +21,7 @@ use crate::state::{self, State};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use futures::future::BoxFuture;
-use pareto_catalog::{BlockCache, Check, HotColumns, Warehouse};
+use pareto_catalog::{BlockCache, CacheUse, Check, HotColumns, Warehouse};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,6 +81,8 @@ pub struct Engine {
     visible: Visible,
     plans: PlanCache,
     results: ResultCache,
+    columns: Arc<HotColumns>,
+    blocks: Option<Arc<BlockCache>>,
     progress: Option<Arc<dyn Progress>>,
 }
 
@@ -112,7 +114,7 @@ impl Engine {
             };
             let warehouse = Warehouse::open_through(&options.warehouse, blocks.as_ref()).await?;
             warehouse.register_stores(&runtime);
-            let base = state::base(runtime, threads, columns)?;
+            let base = state::base(runtime, threads, Arc::clone(&columns))?;
             Ok(Arc::new(Self {
                 warehouse,
                 base: base.into(),
@@ -122,6 +124,8 @@ impl Engine {
                 visible: Visible::default(),
                 plans: PlanCache::default(),
                 results,
+                columns,
+                blocks,
                 progress: options.progress,
             }))
         })
@@ -135,6 +139,15 @@ impl Engine {
     /// A new connection of the process that opened the warehouse, with its own settings. It may do everything.
     pub fn session(self: &Arc<Self>) -> Arc<Session> {
         self.session_of(Identity::Owner)
+    }
+
+    /// Waits until what is kept on disk for the next process is there. Nothing need be asked afterwards.
+    pub fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(blocks) = &self.blocks {
+                blocks.close().await;
+            }
+        })
     }
 
     /// Checks a store (put-if-absent, clock, rights) and the catalog in it.
@@ -173,6 +186,17 @@ impl Engine {
     /// Answers that are kept.
     pub(crate) fn results(&self) -> &ResultCache {
         &self.results
+    }
+
+    /// Every cache by its name, with what is known of it.
+    pub(crate) fn caches(&self) -> Vec<(&'static str, CacheUse)> {
+        let mut caches = vec![
+            ("results", self.results.uses()),
+            ("plans", self.plans.uses()),
+            ("hot columns", self.columns.uses()),
+        ];
+        caches.extend(self.blocks.as_ref().map(|blocks| ("blocks", blocks.uses())));
+        caches
     }
 
     /// Whoever watches long steps.

@@ -21,6 +21,7 @@ use crate::question::{Question, is_lasting};
 use crate::sql::tree::Tree;
 use datafusion::logical_expr::LogicalPlan;
 use futures::future::BoxFuture;
+use pareto_catalog::use_of_cache::{CacheUse, Uses};
 use pareto_catalog::{Name, Table};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -101,17 +102,28 @@ impl Weighter<Arc<Question>, Arc<Kept>> for Text {
 }
 
 /// The plans kept by one engine.
-pub(crate) struct PlanCache(Cache<Arc<Question>, Arc<Kept>, Text>);
+pub(crate) struct PlanCache {
+    kept: Cache<Arc<Question>, Arc<Kept>, Text>,
+    uses: Uses,
+}
 
 impl std::fmt::Debug for PlanCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PlanCache").field("plans", &self.0.len()).finish_non_exhaustive()
+        f.debug_struct("PlanCache").field("plans", &self.kept.len()).finish_non_exhaustive()
     }
 }
 
 impl Default for PlanCache {
     fn default() -> Self {
-        Self(Cache::with_weighter(MOST, LONGEST_TEXTS, Text))
+        let kept = Cache::with_weighter(MOST, LONGEST_TEXTS, Text);
+        Self { kept, uses: Uses::default() }
+    }
+}
+
+impl PlanCache {
+    /// How much is kept, and how often a statement had its plan here.
+    pub(crate) fn uses(&self) -> CacheUse {
+        self.uses.of(Some(self.kept.len()), Some(self.kept.weight()), self.kept.capacity())
     }
 }
 
@@ -133,7 +145,7 @@ impl StatementContext {
             };
             if let (Some(question), Some(tables)) = (question, self.relations().versions().await) {
                 let kept = Kept { plan: plan.share(), read: self.relations().read(), tables };
-                self.engine.plans().0.insert(Arc::clone(question), Arc::new(kept));
+                self.engine.plans().kept.insert(Arc::clone(question), Arc::new(kept));
             }
             Ok(Planned::Lasting(plan))
         })
@@ -145,11 +157,17 @@ impl StatementContext {
     ) -> BoxFuture<'a, Result<Option<Plan>>> {
         Box::pin(async move {
             let Some(question) = question else { return Ok(None) };
-            let Some(kept) = self.engine.plans().0.get(question) else { return Ok(None) };
+            let plans = self.engine.plans();
+            let Some(kept) = plans.kept.get(question) else {
+                plans.uses.missed(1);
+                return Ok(None);
+            };
             if !self.unchanged(&kept.tables).await? {
-                self.engine.plans().0.remove(question);
+                plans.kept.remove(question);
+                plans.uses.missed(1);
                 return Ok(None);
             }
+            plans.uses.hit(1);
             kept.read.iter().for_each(|name| self.relations().note(name));
             Ok(Some(kept.plan.share()))
         })

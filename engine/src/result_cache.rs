@@ -25,6 +25,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt, stream};
 use pareto_catalog::Table;
+use pareto_catalog::use_of_cache::{CacheUse, Uses};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::pin::Pin;
@@ -60,6 +61,7 @@ pub(crate) struct ResultCache {
     kept: Cache<Arc<Question>, Arc<Answer>, Bytes>,
     /// As much as is kept; the lock also orders changes of it.
     memory: Mutex<MemoryReservation>,
+    uses: Uses,
 }
 
 impl std::fmt::Debug for ResultCache {
@@ -86,7 +88,13 @@ impl ResultCache {
             ),
             Err(_) => Cache::with_weighter(1_024, bytes, Bytes),
         };
-        Self { kept, memory: Mutex::new(MemoryConsumer::new("result cache").register(pool)) }
+        let memory = Mutex::new(MemoryConsumer::new("result cache").register(pool));
+        Self { kept, memory, uses: Uses::default() }
+    }
+
+    /// How much is kept, and how often a question had its answer here.
+    pub(crate) fn uses(&self) -> CacheUse {
+        self.uses.of(Some(self.kept.len()), Some(self.kept.weight()), self.kept.capacity())
     }
 
     /// Gives up an answer that is none any more.
@@ -122,11 +130,16 @@ impl StatementContext {
             let Some(question) = question.filter(|_| self.options().result_cache) else {
                 return Ok(None);
             };
-            let Some(answer) = results.kept.get(question) else { return Ok(None) };
+            let Some(answer) = results.kept.get(question) else {
+                results.uses.missed(1);
+                return Ok(None);
+            };
             if !self.unchanged(&answer.tables).await? {
                 results.forget(question);
+                results.uses.missed(1);
                 return Ok(None);
             }
+            results.uses.hit(1);
             let batches = stream::iter(answer.batches.clone().into_iter().map(Ok));
             let rows = RecordBatchStreamAdapter::new(Arc::clone(&answer.schema), batches.boxed());
             Ok(Some(Box::pin(rows) as SendableRecordBatchStream))

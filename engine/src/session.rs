@@ -269,7 +269,8 @@ impl Session {
         self.values().schema.clone()
     }
 
-    pub(crate) fn engine(&self) -> &Arc<Engine> {
+    /// The engine it is a session of.
+    pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 

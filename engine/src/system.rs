@@ -28,6 +28,7 @@ pub(crate) const TABLES: &[Entry] = &[
     Entry { name: "files", shape: storage::FILES, make: storage::files },
     Entry { name: "partitions", shape: storage::PARTITIONS, make: storage::partitions },
     Entry { name: "queries", shape: QUERIES, make: queries },
+    Entry { name: "caches", shape: CACHES, make: caches },
     Entry { name: "settings", shape: SETTINGS_SHAPE, make: settings },
     Entry { name: "segments", shape: SEGMENTS, make: segments },
     Entry { name: "principals", shape: PRINCIPALS, make: principals },
@@ -69,6 +70,31 @@ fn queries(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
             int(entry.elapsed_ms.map_or_else(|| entry.started.elapsed().as_millis(), u128::from)),
             int(entry.rows),
             entry.error.into(),
+        ]);
+    }
+    async move { Ok(answer) }.boxed()
+}
+
+/// Counted since the process started; NULL where nobody counts.
+const CACHES: Shape = &[
+    ("cache_name", Kind::Text),
+    ("entries", Kind::Int),
+    ("size_bytes", Kind::Int),
+    ("limit_bytes", Kind::Int),
+    ("hits", Kind::Int),
+    ("misses", Kind::Int),
+];
+
+fn caches(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
+    let mut answer = Answer::new(CACHES);
+    for (name, cache) in relations.engine().caches() {
+        answer.push([
+            text(name),
+            cache.entries.map_or(Cell::Null, int),
+            cache.bytes.map_or(Cell::Null, int),
+            int(cache.limit_bytes),
+            int(cache.hits),
+            int(cache.misses),
         ]);
     }
     async move { Ok(answer) }.boxed()

@@ -58,6 +58,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     report::print(&connection, &mut printer, &mut interrupt).await?;
     if settings.demo.exit {
         printer.text(&format!("\nAsk more:  pareto sql --warehouse {warehouse}\n"))?;
+        engine.close().await;
         return printer.flush();
     }
     drop(printer);

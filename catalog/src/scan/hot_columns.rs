@@ -22,6 +22,7 @@ mod ranges;
 mod rows;
 pub(super) mod source;
 
+use crate::use_of_cache::{CacheUse, Uses};
 use arrow::datatypes::DataType;
 use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
@@ -74,6 +75,7 @@ pub struct HotColumns {
     pool: Arc<dyn MemoryPool>,
     /// Who decodes a row group has its turn.
     turns: Mutex<Turns>,
+    uses: Uses,
 }
 
 /// Held while a row group is decoded.
@@ -118,7 +120,19 @@ impl HotColumns {
             limit,
             pool: Arc::clone(pool),
             turns: Mutex::default(),
+            uses: Uses::default(),
         }
+    }
+
+    /// How much is kept, and how often a column of a row group was.
+    pub fn uses(&self) -> CacheUse {
+        self.uses.of(Some(self.kept.len()), Some(self.kept.weight()), self.limit as u64)
+    }
+
+    /// Notes how many columns of a row group were kept, and how many were decoded.
+    fn note(&self, kept: usize, decoded: usize) {
+        self.uses.hit(kept);
+        self.uses.missed(decoded);
     }
 
     /// Bytes kept.

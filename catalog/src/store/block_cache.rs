@@ -8,6 +8,7 @@
 //!
 //! Example: `BlockCache::open(Path::new("/var/cache/pareto"), 10_000_000_000).await?`.
 
+use crate::use_of_cache::{CacheUse, Uses};
 use crate::{CatalogError, Result};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -20,6 +21,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of a block.
 pub(crate) const BLOCK_BYTES: u64 = 1 << 20;
@@ -35,6 +37,8 @@ const FOLDER: &str = "blocks-1";
 /// The cache.
 pub struct BlockCache {
     blocks: HybridCache<Key, Block>,
+    uses: Arc<Uses>,
+    limit_bytes: u64,
     /// Held for as long as the folder is ours.
     _lock: File,
 }
@@ -103,7 +107,7 @@ impl BlockCache {
             .build()
             .await
             .map_err(|error| cannot(&error))?;
-        Ok(Some(Arc::new(Self { blocks, _lock: lock })))
+        Ok(Some(Arc::new(Self { blocks, uses: Arc::default(), limit_bytes, _lock: lock })))
     }
 
     /// A block: kept, or fetched and then kept. Nothing when it cannot be had this way.
@@ -111,8 +115,20 @@ impl BlockCache {
     where
         F: Future<Output = object_store::Result<Block>> + Send + 'static,
     {
+        let fetched = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&fetched);
+        let fetch = async move {
+            noted.store(true, Ordering::Relaxed);
+            fetch.await
+        };
         match self.blocks.get_or_fetch(key, || fetch).await {
-            Ok(entry) => Some(entry.value().clone()),
+            Ok(entry) => {
+                match fetched.load(Ordering::Relaxed) {
+                    true => self.uses.missed(1),
+                    false => self.uses.hit(1),
+                }
+                Some(entry.value().clone())
+            }
             Err(error) => {
                 tracing::debug!(file = key.file, block = key.index, %error, "a block is not kept");
                 None
@@ -120,10 +136,16 @@ impl BlockCache {
         }
     }
 
-    /// Waits until blocks are on disk.
-    #[cfg(test)]
-    pub(crate) async fn close(&self) {
-        self.blocks.close().await.unwrap();
+    /// How often blocks were there. How many are is not counted: those on disk are found by their hashes.
+    pub fn uses(&self) -> CacheUse {
+        self.uses.of(None, None, self.limit_bytes)
+    }
+
+    /// Waits until the blocks that were read are on disk, for the next process. Those that cannot be written are not kept.
+    pub async fn close(&self) {
+        if let Err(error) = self.blocks.close().await {
+            tracing::debug!(%error, "blocks are not kept");
+        }
     }
 }
 

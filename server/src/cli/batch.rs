@@ -27,11 +27,24 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         () = interrupt.requested() => return Err(CliError::Interrupted),
         connection = Connection::open(settings, LoadProgress::on_terminal()) => Arc::new(connection?),
     };
+    let timing = settings.sql.timing;
+    let outcome = run_scripts(&connection, scripts, format, timing, &mut interrupt).await;
+    connection.close().await;
+    outcome
+}
+
+/// Runs statement after statement.
+async fn run_scripts(
+    connection: &Arc<Connection>,
+    scripts: Vec<Script>,
+    format: Format,
+    timing: bool,
+    interrupt: &mut Interrupt,
+) -> Result<()> {
     let mut printer = Printer::new(std::io::stdout(), format);
     for script in scripts {
         for statement in script.statements()? {
-            let outcome =
-                run_statement(&connection, &statement.sql, &mut printer, &mut interrupt).await;
+            let outcome = run_statement(connection, &statement.sql, &mut printer, interrupt).await;
             let finished = match outcome {
                 Ok(finished) => finished,
                 Err(error) => {
@@ -43,7 +56,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
                     });
                 }
             };
-            if settings.sql.timing {
+            if timing {
                 // A closed standard error is no reason to stop.
                 let _ = writeln!(std::io::stderr(), "{}", finished.timing());
             }

@@ -46,6 +46,13 @@ impl Connection {
         }
     }
 
+    /// Waits for what is kept on disk for the next process.
+    pub(crate) async fn close(&self) {
+        if let Self::Session(session) = self {
+            session.engine().close().await;
+        }
+    }
+
     /// Runs one statement.
     pub(crate) async fn execute(&self, sql: &str) -> pareto_engine::Result<Outcome> {
         match self {

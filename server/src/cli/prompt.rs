@@ -66,7 +66,9 @@ pub(crate) fn run(runtime: &Runtime, settings: &Settings) -> Result<()> {
         env!("CARGO_PKG_VERSION"),
         target(settings)
     ));
-    prompt.serve(editor)
+    let outcome = prompt.serve(editor);
+    runtime.block_on(prompt.connection.close());
+    outcome
 }
 
 /// What the greeting names.

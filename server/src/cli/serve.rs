@@ -67,7 +67,7 @@ pub(crate) async fn serve(
             if greeting == Greeting::Demo && listen.flight_is_default =>
         {
             let flight = SocketAddr::new(flight.ip(), 0);
-            Box::pin(Server::bind(engine, ServeOptions { flight, ..options })).await
+            Box::pin(Server::bind(Arc::clone(&engine), ServeOptions { flight, ..options })).await
         }
         bound => bound,
     };
@@ -84,7 +84,9 @@ pub(crate) async fn serve(
                 .map_err(CliError::output)?;
         }
     }
-    Box::pin(server.run(stop.requested())).await.map_err(|error| refused(&error))
+    let served = Box::pin(server.run(stop.requested())).await;
+    engine.close().await;
+    served.map_err(|error| refused(&error))
 }
 
 /// Looks an address up.

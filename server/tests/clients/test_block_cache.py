@@ -1,7 +1,5 @@
-"""Blocks of a warehouse in S3 on a local disk: what the flags accept, and that no answer depends on what lies there.
-
-That blocks are found again is tested where they are kept, in `catalog/src/store/cached.rs`.
-"""
+"""Blocks of a warehouse in S3 on a local disk: what the flags accept, that the next process finds what one read, and that no
+answer depends on what lies there."""
 
 from s3 import S3Server
 from warehouse import rows, run
@@ -10,6 +8,19 @@ LOAD = "CREATE TABLE t AS SELECT value AS n, value % 3 AS kind FROM generate_ser
 QUESTION = "SELECT kind, count(*), sum(n) FROM t GROUP BY kind ORDER BY kind"
 ANSWER = [[str(kind), str(len(numbers)), str(sum(numbers))]
           for kind, numbers in ((kind, [n for n in range(1, 50001) if n % 3 == kind]) for kind in range(3))]
+
+
+USES = "SELECT hits, misses FROM system.caches WHERE cache_name = 'blocks'"
+
+
+def test_the_next_process_finds_what_one_read(tmp_path):
+    with S3Server("warehouse") as server:
+        warehouse = server.url + "/w"
+        kept = {**server.environment, "PARETO_BLOCK_CACHE_DIR": str(tmp_path / "blocks")}
+        run(warehouse, LOAD, environment=server.environment)
+        uses = [rows(warehouse, f"{QUESTION}; {USES}", kept)[-1] for _ in range(2)]
+        (_, fetched), (found, fetched_again) = [[int(count) for count in counts] for counts in uses]
+        assert fetched > 0 and found > 0 and fetched_again == 0, uses
 
 
 def test_files_that_are_damaged_cost_no_answer(tmp_path):

@@ -148,6 +148,7 @@ impl OpenFile {
         };
         reading.hits.add(columns.len() - missing.len());
         reading.misses.add(missing.len());
+        reading.hot.note(columns.len() - missing.len(), missing.len());
         if !missing.is_empty() {
             let decoded = self.decode(group, &missing).await?;
             for (place, column) in missing.iter().enumerate() {
