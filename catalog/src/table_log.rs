@@ -5,6 +5,7 @@
 //!
 //! * [`open`](TableLog::open) and [`version`]: one table at one version: schema, files, statistics;
 //! * [`create`]: version 0; [`write`](mod@write): batches into files; [`commit`]: files into a version, races decided;
+//! * [`surrogate_key`]: numbers for rows that come without a key;
 //! * [`stage`]: the changes of several statements, collected for one commit;
 //! * [`maintain`]: history, vacuum, restore, new columns; [`fallback`]: tables that only Delta's own scan can read.
 //!
@@ -18,6 +19,7 @@ mod fallback;
 mod log_store;
 mod maintain;
 mod stage;
+mod surrogate_key;
 mod version;
 mod write;
 

@@ -20,7 +20,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 use pareto_catalog::{
     CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan, Operation,
-    Removal, Right, Table,
+    Removal, Right, Table, TableVersion,
 };
 use rewrite::Rewrite;
 use std::collections::HashSet;
@@ -88,18 +88,47 @@ fn insert<'a>(
     operation: Operation,
 ) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
-        let table = ctx.table_to_write(name, Right::Insert).await?;
+        let mut table = ctx.table_to_write(name, Right::Insert).await?;
         let input = nullable_values(input)?;
-        let written = table.write(physical(ctx, &input).await?, ctx.state.task_ctx()).await?;
-        let rows = written.rows;
-        if rows == 0 && operation == Operation::Append {
-            return Ok(0);
+        for attempt in 0..ATTEMPTS {
+            match insert_into(ctx, &table, &input, &operation).await {
+                // Only an append that gave rows their keys loses a race.
+                Err(error)
+                    if error.kind == ErrorKind::Conflict && operation == Operation::Append =>
+                {
+                    tokio::time::sleep(pause(attempt)).await;
+                    table = ctx.reopen(&table).await?;
+                }
+                outcome => return outcome,
+            }
         }
-        let removal =
-            if operation == Operation::Overwrite { Removal::Everything } else { Removal::Nothing };
-        ctx.commit(&table, Some(written), &removal, &operation).await?;
-        Ok(rows)
+        Err(kept_changing(name))
     })
+}
+
+/// Writes the rows on top of this version.
+async fn insert_into(
+    ctx: &StatementContext,
+    table: &TableVersion,
+    input: &LogicalPlan,
+    operation: &Operation,
+) -> Result<u64> {
+    let written = table.write(physical(ctx, input).await?, ctx.state.task_ctx()).await?;
+    let rows = written.rows;
+    if rows == 0 && *operation == Operation::Append {
+        return Ok(0);
+    }
+    let removal =
+        if *operation == Operation::Overwrite { Removal::Everything } else { Removal::Nothing };
+    ctx.commit(table, Some(written), &removal, operation).await?;
+    Ok(rows)
+}
+
+fn kept_changing(name: &Name) -> EngineError {
+    EngineError::from(CatalogError::new(
+        CatalogErrorKind::Conflict,
+        format!("table {name} kept changing while the statement ran; nothing was written"),
+    ))
 }
 
 /// The planner gives the rows of VALUES the columns' NOT NULL, and then fails on a NULL without naming the column. The
@@ -151,10 +180,7 @@ async fn rewrite_rows(
             outcome => return outcome,
         }
     }
-    Err(EngineError::from(CatalogError::new(
-        CatalogErrorKind::Conflict,
-        format!("table {name} kept changing while the statement ran; nothing was written"),
-    )))
+    Err(kept_changing(name))
 }
 
 /// How long to wait before the next attempt: longer each time, and not the same for two writers that met.

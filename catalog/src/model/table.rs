@@ -180,6 +180,14 @@ pub struct Table {
 }
 
 impl Table {
+    /// The option that names the surrogate key.
+    pub const SURROGATE_KEY: &'static str = "surrogate_key";
+
+    /// The column that is numbered when rows are written without a value in it.
+    pub fn surrogate_key(&self) -> Option<&str> {
+        self.options.get(Self::SURROGATE_KEY).map(String::as_str)
+    }
+
     /// The columns as an Arrow schema.
     pub fn arrow_schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.columns.iter().map(Column::field).collect::<Vec<_>>()))

@@ -4,7 +4,8 @@
 //!
 //! * an append goes on top of it;
 //! * a rewrite goes on top if every file it removes is still there (rows appended meanwhile stay as they are);
-//! * a statement whose answer depends on the whole table (OVERWRITE, MERGE) does not: it is a `Conflict`, run it again;
+//! * a statement whose answer depends on the whole table (OVERWRITE, MERGE) does not, nor does one that gave rows their
+//!   surrogate keys: it is a `Conflict`, run it again;
 //! * a change of columns is a `Conflict` for everyone.
 //!
 //! Never leaves half a commit: the log entry is created whole or not at all.
@@ -116,21 +117,24 @@ impl TableVersion {
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut actions: Vec<Action> = Vec::new();
+            let numbered = written.as_ref().is_some_and(|written| written.numbered);
             for mut add in written.map(Written::into_adds).unwrap_or_default() {
                 add.data_change = operation.changes_rows();
                 actions.push(Action::Add(add));
             }
             let removed = self.removals(removal, operation, &mut actions);
-            self.commit_actions(actions, &removed, operation).await
+            self.commit_actions(actions, &removed, operation, numbered).await
         })
     }
 
-    /// Puts actions on the log; `removed` are the files that are among them to be removed.
+    /// Puts actions on the log; `removed` are the files that are among them to be removed, `numbered` says that rows were
+    /// given numbers.
     pub(super) fn commit_actions<'a>(
         &'a self,
         actions: Vec<Action>,
         removed: &'a HashSet<String>,
         operation: &'a Operation,
+        numbered: bool,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let properties = || {
@@ -147,6 +151,9 @@ impl TableVersion {
                 );
                 match commit.await.map_err(delta_error) {
                     Ok(done) => return Ok(done.version()),
+                    Err(error) if error.kind == CatalogErrorKind::Conflict && numbered => {
+                        return Err(self.conflict("another writer may have given the same keys"));
+                    }
                     Err(error) if error.kind == CatalogErrorKind::Conflict => {
                         base = self.on_top_of_newest(base, removed, operation).await?;
                     }

@@ -30,6 +30,8 @@ pub(super) struct Staged {
     added: Vec<Add>,
     /// All files written, those that a later statement replaced among them.
     written: Vec<String>,
+    /// Whether rows were given numbers.
+    numbered: bool,
     /// What was done, each kind once, in order.
     operations: Vec<Operation>,
 }
@@ -69,6 +71,7 @@ impl TableVersion {
                 staged.removed.insert(add.path.clone());
             }
         }
+        staged.numbered |= written.as_ref().is_some_and(|written| written.numbered);
         for mut add in written.map(Written::into_adds).unwrap_or_default() {
             add.data_change = true;
             files.push(version::data_file(&self.log, self.layout(), &self.table, &add)?);
@@ -107,7 +110,8 @@ impl TableVersion {
             let removal = Removal::Files(staged.removed.clone());
             let operation = staged.operation();
             let removed = self.removals(&removal, &operation, &mut actions);
-            let version = self.commit_actions(actions, &removed, &operation).await?;
+            let version = self.commit_actions(actions, &removed, &operation, staged.numbered);
+            let version = version.await?;
             let kept: HashSet<&str> = staged.added.iter().map(|add| add.path.as_str()).collect();
             self.remove(staged.written.iter().filter(|path| !kept.contains(path.as_str()))).await;
             Ok(Some(version))

@@ -4,6 +4,7 @@
 //! One file is open per writer at a time: rows arrive sorted by partition, so memory does not grow with the number of
 //! partitions. What is written is invisible until it is committed; a failed write leaves only orphans for VACUUM.
 
+use super::surrogate_key::{Numbered, Numbers};
 use super::{TableLog, TableVersion, delta_error};
 use crate::scan::{Layout, ORDER_TAG, datafusion_error, order_text};
 use crate::{CatalogError, ConstraintKind, PartitionTerm, Result, Table};
@@ -52,6 +53,8 @@ pub struct Written {
     pub rows: u64,
     /// Their size.
     pub bytes: u64,
+    /// Whether rows were given numbers that no other writer may give.
+    pub(super) numbered: bool,
 }
 
 impl Written {
@@ -77,7 +80,8 @@ impl TableVersion {
     ) -> BoxFuture<'_, Result<Written>> {
         let order = Order::Declared;
         Box::pin(async move {
-            write(&self.log, &self.table, self.layout(), input, order, context).await
+            let numbers = self.numbers();
+            write(&self.log, &self.table, self.layout(), input, order, numbers, context).await
         })
     }
 
@@ -93,7 +97,8 @@ impl TableVersion {
     ) -> BoxFuture<'_, Result<Written>> {
         let order = Order::LastColumn;
         Box::pin(async move {
-            write(&self.log, &self.table, self.layout(), input, order, context).await
+            let numbers = self.numbers();
+            write(&self.log, &self.table, self.layout(), input, order, numbers, context).await
         })
     }
 }
@@ -115,7 +120,9 @@ impl TableLog {
         input: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<Written> {
-        write(self, table, &Layout::of_new(table)?, input, Order::Declared, context).await
+        let numbers = table.surrogate_key().map(|key| Numbers::after(key, Some(0)));
+        let layout = Layout::of_new(table)?;
+        write(self, table, &layout, input, Order::Declared, numbers, context).await
     }
 }
 
@@ -125,12 +132,14 @@ async fn write(
     layout: &Layout,
     input: Arc<dyn ExecutionPlan>,
     order: Order,
+    numbers: Option<Arc<Numbers>>,
     context: Arc<TaskContext>,
 ) -> Result<Written> {
     let threads = context.session_config().target_partitions();
     let plan =
         spread(input, threads, context.session_config().options()).map_err(datafusion_error)?;
-    let plan = shaped(layout, plan, order).map_err(datafusion_error)?;
+    let plan = shaped(layout, plan, order, table.surrogate_key().zip(numbers.as_ref()))
+        .map_err(datafusion_error)?;
     let plan = sorted(layout, plan, order).map_err(datafusion_error)?;
     let config = writer_config(table, layout);
     let keys: Arc<[usize]> = layout
@@ -156,6 +165,7 @@ async fn write(
         written.rows += rows;
         written.adds.extend(adds);
     }
+    written.numbered = numbers.is_some_and(|numbers| numbers.were_given());
     written.bytes = written.adds.iter().map(|add| add.size.unsigned_abs()).sum();
     let order = order_text(&table.order);
     for add in written.adds.iter_mut().filter(|_| !table.order.is_empty()) {
@@ -177,14 +187,25 @@ fn spread(plan: Arc<dyn ExecutionPlan>, threads: usize, options: &ConfigOptions)
     Ok(Arc::new(RepartitionExec::try_new(plan, Partitioning::RoundRobinBatch(threads))?))
 }
 
-/// Casts to the stored types and adds the generated partition columns.
-fn shaped(layout: &Layout, plan: Arc<dyn ExecutionPlan>, order: Order) -> Planned {
+/// Casts to the stored types, fills the surrogate key and adds the generated partition columns.
+fn shaped(
+    layout: &Layout,
+    plan: Arc<dyn ExecutionPlan>,
+    order: Order,
+    numbered: Option<(&str, &Arc<Numbers>)>,
+) -> Planned {
     let source = plan.schema();
     let mut columns: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
     for field in layout.stored.fields() {
         let expression = match layout.declared.index_of(field.name()) {
             Ok(place) => cast(column(&source, place), field.data_type(), &source)?,
             Err(_) => generated(layout, field.name(), &source)?,
+        };
+        let expression = match numbered.filter(|(key, _)| key == field.name()) {
+            Some((_, numbers)) => {
+                Numbered::new(expression, field.data_type().clone(), Arc::clone(numbers))
+            }
+            None => expression,
         };
         columns.push((expression, field.name().clone()));
     }

@@ -105,7 +105,7 @@ fn reader<'a>(
             lines: Lines::open(&source.store, &file.location).await?,
             file: file.location.to_string(),
             schema: Arc::clone(schema),
-            table: table.schema(),
+            table: table.input_schema(),
             options: options.clone(),
             format: source.format,
         })
@@ -227,12 +227,12 @@ pub(super) fn load<'a>(
             readers.push(reader(source, place, &schema, table, options).await?);
         }
         let partition = CarefulFiles {
-            table: table.schema(),
+            table: table.input_schema(),
             readers: Mutex::new(Some(readers)),
             rejects: Arc::clone(&rejects),
         };
         let scan = StreamingTableExec::try_new(
-            table.schema(),
+            table.input_schema(),
             vec![Arc::new(partition)],
             None,
             Vec::new(),

@@ -20,7 +20,7 @@ pub(super) fn map(
     format: FileFormat,
 ) -> Result<Vec<Expr>> {
     let mut expressions = Vec::new();
-    for field in table.schema().fields() {
+    for field in table.input_schema().fields() {
         let found = file
             .fields()
             .iter()
@@ -61,6 +61,9 @@ pub(super) fn check(
             .iter()
             .find(|candidate| candidate.name().eq_ignore_ascii_case(field.name()));
         let Some(found) = found else {
+            if table.table().surrogate_key() == Some(field.name()) {
+                continue;
+            }
             return Err(missing(field.name(), name, file, FileFormat::Parquet));
         };
         if kind(found.data_type()) != kind(field.data_type()) {

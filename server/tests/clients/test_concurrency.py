@@ -45,6 +45,19 @@ def test_updates_of_the_same_rows_conflict_or_follow_one_another(tmp_path):
     assert value(warehouse, "SELECT n FROM counter") == "30"
 
 
+def test_processes_that_insert_at_once_give_every_row_a_surrogate_key_of_its_own(tmp_path):
+    warehouse = tmp_path / "warehouse"
+    run(warehouse, "CREATE TABLE customer (name VARCHAR) WITH (surrogate_key = 'customer_key')")
+    insert = ["-c", "INSERT INTO customer (name) VALUES ('a'), ('b'), ('c')"] * 10
+    writers = [subprocess.Popen([PARETO, "sql", "--warehouse", str(warehouse)] + insert, stderr=subprocess.PIPE, text=True)
+               for _ in range(4)]
+    for writer in writers:
+        _, errors = writer.communicate(timeout=300)
+        assert writer.returncode == 0, errors
+    keys = "count(*), count(DISTINCT customer_key), min(customer_key), max(customer_key)"
+    assert rows(warehouse, f"SELECT {keys} FROM customer") == [["120", "120", "1", "120"]]
+
+
 def test_two_optimize_at_once_do_not_double_rows(tmp_path):
     warehouse = tmp_path / "warehouse"
     run(warehouse, "CREATE TABLE t (a INT)", *[f"INSERT INTO t VALUES ({n})" for n in range(20)])

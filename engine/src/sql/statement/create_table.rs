@@ -26,6 +26,7 @@ use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use crate::sql::tree::{Tree, Written};
 use async_trait::async_trait;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{CreateMemoryTable, Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use futures::future::BoxFuture;
 use layout::{Partition, Sort};
@@ -157,6 +158,10 @@ impl CreateTable {
             Ok(table) => table,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
+        let input = match numbered(&table, input) {
+            Ok(input) => input,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
         let rows = dml::create_table_as(context, table, input, self.replace, self.if_not_exists);
         Box::pin(async move { rows.await.map(Outcome::Affected) })
     }
@@ -191,7 +196,7 @@ impl CreateTable {
         name: Name,
         input: Option<&LogicalPlan>,
     ) -> Result<Table> {
-        let columns = match input {
+        let mut columns = match input {
             Some(input) if self.columns.is_empty() => columns::of_plan(input)?,
             _ => self
                 .columns
@@ -200,6 +205,8 @@ impl CreateTable {
                 .collect::<Result<Vec<Column>>>()?,
         };
         columns::refuse_twins(&columns)?;
+        let mut options = self.options.clone();
+        options::surrogate_key(&mut columns, &mut options)?;
         let mut table = Table {
             id: Uuid::nil(),
             name,
@@ -208,7 +215,7 @@ impl CreateTable {
             partitioning: Vec::new(),
             order: Vec::new(),
             constraints: Vec::new(),
-            options: self.options.clone(),
+            options,
             comment: self.comment.clone(),
             created_at_ms: 0,
         };
@@ -222,6 +229,18 @@ impl CreateTable {
         }
         Ok(table)
     }
+}
+
+/// The rows with room for the surrogate key, where they come without.
+fn numbered(table: &Table, input: LogicalPlan) -> Result<LogicalPlan> {
+    let have = input.schema().columns();
+    if have.len() == table.columns.len() {
+        return Ok(input);
+    }
+    let key =
+        table.surrogate_key().map(|key| Expr::Literal(ScalarValue::Int64(None), None).alias(key));
+    let all = key.into_iter().chain(have.into_iter().map(Expr::Column));
+    Ok(LogicalPlanBuilder::from(input).project(all.collect::<Vec<_>>())?.build()?)
 }
 
 /// Whether the name may be taken: `None` when it is taken and should be left alone, otherwise what stands there now.
