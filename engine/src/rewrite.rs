@@ -25,6 +25,14 @@
 //! 7. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
 //!    aggregate of their finest set may be over a star.
 //!
+//! 8. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
+//!
+//! Both read a plan as a [`star`].
+//!
+//! And after DataFusion's, when exchanges and sorts are in their places:
+//!
+//! 9. [`eliminate_order`]: an exchange does not keep an order that nobody reads.
+//!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
 //! here and a line in [`install`].
@@ -35,9 +43,12 @@ mod agreement;
 mod checked_arithmetic;
 mod derive_grouping_sets;
 mod eliminate_joins;
+mod eliminate_order;
 mod exact_decimals;
 mod join_memberships;
+mod order_star_joins;
 mod share_subplans;
+mod star;
 mod states;
 mod subqueries;
 
@@ -51,6 +62,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use derive_grouping_sets::DeriveGroupingSets;
 use exact_decimals::ExactDecimals;
+use order_star_joins::OrderStarJoins;
 use share_subplans::{LinkSubplans, SharingPlanner};
 use std::sync::Arc;
 
@@ -67,12 +79,13 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     logical.insert(0, Arc::new(join_memberships::JoinMemberships));
     logical.push(Arc::new(eliminate_joins::EliminateJoins));
     logical.push(Arc::new(share_subplans::ShareSubplans));
-    let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] =
-        [Arc::new(DeriveGroupingSets), Arc::new(AggregateStar)];
+    let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 3] =
+        [Arc::new(DeriveGroupingSets), Arc::new(AggregateStar), Arc::new(OrderStarJoins)];
     let mut physical = PhysicalOptimizer::new().rules;
     let place = physical.iter().position(|rule| rule.name() == BEFORE).unwrap_or(physical.len());
     physical.splice(place..place, ours);
     physical.insert(0, Arc::new(CheckedArithmetic));
+    physical.push(Arc::new(eliminate_order::EliminateOrder));
     physical.push(Arc::new(LinkSubplans));
     builder
         .with_optimizer_rules(logical)

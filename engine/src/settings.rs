@@ -17,10 +17,14 @@ extensions_options! {
         pub rewrite: bool, default = true
         /// Join, group and aggregate a star in one operator
         pub star_aggregate: bool, default = true
+        /// Join what is left of a star in the order in which dimensions drop rows
+        pub star_join_order: bool, default = true
         /// Leave out joins that add nothing to the answer under keys that say RELY
         pub join_elimination: bool, default = true
         /// Compute a subplan that a query has several times once
         pub subplan_sharing: bool, default = true
+        /// Let exchanges not keep an order of rows that nobody reads
+        pub order_elimination: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
         /// Keep columns that queries ask for again decoded in memory
@@ -83,6 +87,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "join, group and aggregate a star in one operator",
     },
     Setting {
+        key: "pareto.star_join_order",
+        takes: Takes::Switch,
+        about: "join the tables of a star in the order in which they drop rows",
+    },
+    Setting {
         key: "pareto.join_elimination",
         takes: Takes::Switch,
         about: "leave out joins that add nothing to the answer under keys that say RELY",
@@ -91,6 +100,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.subplan_sharing",
         takes: Takes::Switch,
         about: "compute what a query has several times once",
+    },
+    Setting {
+        key: "pareto.order_elimination",
+        takes: Takes::Switch,
+        about: "let exchanges not keep an order of rows that nobody reads",
     },
     Setting {
         key: "pareto.grouping_cascade",

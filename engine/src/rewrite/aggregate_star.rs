@@ -24,7 +24,7 @@
 //! unique, and runs the plan it replaced when they are not. It is left alone where it would change an answer: aggregates
 //! that depend on the order of rows, limits inside, grouping sets (the rule before this one derives most).
 //!
-//! * [`shape`]: which input is the fact, which are dimensions;
+//! * [`star`](super::star): which input is the fact, which are dimensions;
 //! * [`dimension`]: a dimension read and made a table from key to group number (`pareto_udfs::lookup`);
 //! * [`tally`]: the running aggregates;
 //! * [`exec`], [`run`]: the operator, and what it does with rows.
@@ -32,9 +32,9 @@
 mod dimension;
 mod exec;
 mod run;
-mod shape;
 mod tally;
 
+use super::star::{Role, Shape, Spoke, moved, substitute};
 use crate::settings::ParetoOptions;
 use arrow::datatypes::Schema;
 use datafusion::common::Result;
@@ -50,7 +50,6 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use dimension::Dimension;
 use exec::{Origin, StarAggregateExec, Work};
-use shape::{Role, Shape, substitute};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tally::{Label, Measure, Measures};
@@ -198,7 +197,7 @@ fn title(groups: &PhysicalGroupBy, aggregate: &AggregateExec) -> String {
     format!("gby=[{}], aggr=[{}]", groups.join(", "), functions.join(", "))
 }
 
-fn dimension(spoke: &shape::Spoke) -> Dimension {
+fn dimension(spoke: &Spoke) -> Dimension {
     let prunes = matches!(spoke.role, Role::Inner | Role::Semi)
         && spoke.fact_key.downcast_ref::<Column>().is_some();
     let filter = || DynamicFilterPhysicalExpr::new(vec![Arc::clone(&spoke.fact_key)], lit(true));
@@ -215,7 +214,7 @@ fn dimension(spoke: &shape::Spoke) -> Dimension {
 }
 
 /// Whether both sides have keys of one type, and one that can be looked up.
-fn supported(dimension: &Dimension, spoke: &shape::Spoke, shape: &Shape) -> bool {
+fn supported(dimension: &Dimension, spoke: &Spoke, shape: &Shape) -> bool {
     let ours = dimension.fact_key.data_type(&shape.fact.schema());
     let theirs = dimension.key.data_type(&spoke.plan.schema());
     matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs && pareto_udfs::lookup::supports(&ours))
@@ -277,12 +276,13 @@ impl Wide {
         let mut labels = Vec::with_capacity(self.groups.len());
         for group in &self.groups {
             let columns = collect_columns(group);
-            let answers = |(_, spoke): &(usize, &shape::Spoke)| {
+            let answers = |(_, spoke): &(usize, &Spoke)| {
                 let places = spoke.offset..spoke.offset + spoke.plan.schema().fields().len();
                 !columns.is_empty() && columns.iter().all(|column| places.contains(&column.index()))
             };
             let owner = shape.spokes.iter().enumerate().find(answers);
-            match owner.map(|(place, spoke)| (place, shifted(group, spoke.offset))) {
+            match owner.map(|(place, spoke)| (place, moved(group, 0, |index| index - spoke.offset)))
+            {
                 Some((place, Ok(group))) => {
                     labels.push(Label::Dimension(place, self.dimension_groups[place].len()));
                     self.dimension_groups[place].push(group);
@@ -295,20 +295,6 @@ impl Wide {
         }
         labels
     }
-}
-
-/// An expression over a dimension's columns, given over the wide row.
-fn shifted(expr: &Arc<dyn PhysicalExpr>, offset: usize) -> Result<Arc<dyn PhysicalExpr>> {
-    let shift = |expr: Arc<dyn PhysicalExpr>| {
-        let column = expr
-            .downcast_ref::<Column>()
-            .map(|column| Column::new(column.name(), column.index() - offset));
-        Ok(match column {
-            Some(column) => Transformed::yes(Arc::new(column) as Arc<dyn PhysicalExpr>),
-            None => Transformed::no(expr),
-        })
-    };
-    Arc::clone(expr).transform_up(shift).data()
 }
 
 /// The columns of the wide row that are needed: where each comes from, their types, and where each went.

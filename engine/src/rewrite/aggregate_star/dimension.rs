@@ -8,7 +8,7 @@
 //!
 //! Example: `customer WHERE region = 'ASIA'` grouped by `nation` becomes key -> one of five nations, or absent.
 
-use super::shape::Role;
+use super::super::star::Role;
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};

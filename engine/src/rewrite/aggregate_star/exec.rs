@@ -6,9 +6,9 @@
 //!
 //! Never answers by itself: a final aggregate above merges the states of all partitions.
 
+use super::super::star::Role;
 use super::dimension::Dimension;
 use super::run::{Counts, Ready, Run};
-use super::shape::Role;
 use super::tally::Measures;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;

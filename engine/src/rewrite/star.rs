@@ -5,10 +5,13 @@
 //! reached: that is the fact. Whatever hangs off the way is a dimension. Each column above is rewritten as an expression
 //! over the *wide row*: the fact's columns, then those of each dimension in the order they were met.
 //!
-//! Not a star, and so left alone: joins on several columns or on another dimension's column, full joins, joins that keep
-//! rows of a dimension, conditions on outer joins, limits in between, expressions that differ from call to call.
+//! What a dimension refers to by a key of its own is joined to that dimension first ([`snowflake`]).
+//!
+//! Not a star, and so left alone: joins on several columns, full joins, joins that keep rows of a dimension, conditions on outer joins, limits in between, expressions that differ from call to call.
 //!
 //! Example: `fact JOIN d ON fact.k = d.k` gives a wide row `fact.*, d.*` and one dimension that the fact reaches by `k`.
+
+mod snowflake;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -173,24 +176,29 @@ impl Shape {
         let fact_columns = self.fact.schema().fields().len();
         let of_the_fact =
             collect_columns(&fact_key).iter().all(|column| column.index() < fact_columns);
-        if !of_the_fact
-            || is_volatile(&fact_key)
-            || is_volatile(key)
-            || rows > fact.rows.max(SMALL_DIMENSION_ROWS)
+        if is_volatile(&fact_key) || is_volatile(key) || rows > fact.rows.max(SMALL_DIMENSION_ROWS)
         {
             return Ok(false);
         }
-        let offset = self.wide.fields().len();
-        let theirs = columns_of(&plan.schema(), offset);
-        self.wide = beside(&self.wide, &plan.schema());
-        self.spokes.push(Spoke {
+        let spoke = Spoke {
             plan: Arc::clone(plan),
             fact_key,
             key: Arc::clone(key),
             role,
-            offset,
+            offset: self.wide.fields().len(),
             table_rows: rows,
-        });
+        };
+        let theirs = if of_the_fact {
+            let theirs = columns_of(&plan.schema(), spoke.offset);
+            self.wide = beside(&self.wide, &plan.schema());
+            self.spokes.push(spoke);
+            theirs
+        } else if join.filter().is_none() {
+            let Some(theirs) = self.extend(spoke)? else { return Ok(false) };
+            theirs
+        } else {
+            return Ok(false);
+        };
         let ours = std::mem::take(&mut self.columns);
         if let Some(filter) = join.filter() {
             let sides = |index: &datafusion::physical_plan::joins::utils::ColumnIndex| {
@@ -341,4 +349,20 @@ pub(super) fn substitute(
         })
     };
     Arc::clone(expr).transform_up(replace).data()
+}
+
+/// The expression with its columns from `first` on somewhere else.
+pub(super) fn moved(
+    expr: &Arc<dyn PhysicalExpr>,
+    first: usize,
+    place: impl Fn(usize) -> usize,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    let move_one = |expr: Arc<dyn PhysicalExpr>| {
+        let column = expr.downcast_ref::<Column>().filter(|column| column.index() >= first);
+        Ok(match column.map(|column| Column::new(column.name(), place(column.index()))) {
+            Some(column) => Transformed::yes(Arc::new(column) as Arc<dyn PhysicalExpr>),
+            None => Transformed::no(expr),
+        })
+    };
+    Arc::clone(expr).transform_up(move_one).data()
 }
