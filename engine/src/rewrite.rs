@@ -31,7 +31,9 @@
 //!
 //! And after DataFusion's, when exchanges and sorts are in their places:
 //!
-//! 9. [`eliminate_order`]: an exchange does not keep an order that nobody reads.
+//! 9. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
+//! 10. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
+//!    an exchange that keeps one stays.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
@@ -42,6 +44,7 @@ mod aggregate_star;
 mod agreement;
 mod checked_arithmetic;
 mod derive_grouping_sets;
+mod eliminate_exchanges;
 mod eliminate_joins;
 mod eliminate_order;
 mod exact_decimals;
@@ -86,6 +89,7 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     physical.splice(place..place, ours);
     physical.insert(0, Arc::new(CheckedArithmetic));
     physical.push(Arc::new(eliminate_order::EliminateOrder));
+    physical.push(Arc::new(eliminate_exchanges::EliminateExchanges));
     physical.push(Arc::new(LinkSubplans));
     builder
         .with_optimizer_rules(logical)

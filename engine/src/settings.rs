@@ -25,6 +25,8 @@ extensions_options! {
         pub subplan_sharing: bool, default = true
         /// Let exchanges not keep an order of rows that nobody reads
         pub order_elimination: bool, default = true
+        /// Let rows that come together by fewer columns not change threads twice
+        pub exchange_elimination: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
         /// Keep columns that queries ask for again decoded in memory
@@ -105,6 +107,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.order_elimination",
         takes: Takes::Switch,
         about: "let exchanges not keep an order of rows that nobody reads",
+    },
+    Setting {
+        key: "pareto.exchange_elimination",
+        takes: Takes::Switch,
+        about: "let rows that come together by fewer columns not change threads twice",
     },
     Setting {
         key: "pareto.grouping_cascade",

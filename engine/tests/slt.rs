@@ -25,12 +25,13 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 9] = [
+const SWITCHES: [&str; 10] = [
     "pareto.result_cache",
     "pareto.plan_cache",
     "pareto.join_elimination",
     "pareto.subplan_sharing",
     "pareto.order_elimination",
+    "pareto.exchange_elimination",
     "pareto.star_join_order",
     "pareto.star_aggregate",
     "pareto.grouping_cascade",

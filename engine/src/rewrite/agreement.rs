@@ -332,6 +332,7 @@ fn session(dice: (usize, usize), on: bool, memory: Option<usize>) -> SessionCont
         grouping_cascade: on,
         subplan_sharing: on,
         order_elimination: on,
+        exchange_elimination: on,
         star_join_order: on,
         ..Default::default()
     };

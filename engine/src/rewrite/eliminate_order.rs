@@ -73,8 +73,12 @@ fn reads(plan: &Arc<dyn ExecutionPlan>, read: bool) -> bool {
     if plan.is::<SortExec>() {
         return false;
     }
-    let hands_on = plan.is::<AggregateExec>()
-        || plan.is::<ProjectionExec>()
+    if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
+        // An order of its groups only makes it faster, and is asked for as if it were needed.
+        let mut functions = aggregate.aggr_expr().iter();
+        return read || functions.any(|function| !function.order_bys().is_empty());
+    }
+    let hands_on = plan.is::<ProjectionExec>()
         || plan.is::<FilterExec>()
         || plan.is::<CooperativeExec>()
         || plan.is::<RepartitionExec>();
