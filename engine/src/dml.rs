@@ -288,6 +288,33 @@ pub(crate) fn create_table_as<'a>(
     })
 }
 
+/// Makes a table that only its session sees, of the rows of a query or empty.
+pub(crate) fn create_temporary<'a>(
+    ctx: &'a StatementContext,
+    table: Table,
+    input: Option<LogicalPlan>,
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        ctx.require_make(&table.name)?;
+        let warehouse = ctx.engine.warehouse();
+        let placed = warehouse.place_table(table);
+        let placed = ctx.session.place_temporary(placed, ctx.engine.spill_dir())?;
+        let written = match &input {
+            Some(input) => {
+                let plan = physical(ctx, input).await?;
+                Some(warehouse.write_new(&placed, plan, ctx.state.task_ctx()).await?)
+            }
+            None => None,
+        };
+        let rows = written.as_ref().map_or(0, |written| written.rows);
+        warehouse.create_table(&placed, written).await?;
+        if let Some(old) = ctx.session.enter_temporary(placed) {
+            warehouse.remove_table_files(&old).await?;
+        }
+        Ok(rows)
+    })
+}
+
 fn taken(name: &Name) -> CatalogError {
     CatalogError::new(CatalogErrorKind::AlreadyExists, format!("{name} exists already"))
         .with_hint("use CREATE OR REPLACE TABLE, or CREATE TABLE IF NOT EXISTS")

@@ -83,6 +83,7 @@ pub struct Engine {
     results: ResultCache,
     columns: Arc<HotColumns>,
     blocks: Option<Arc<BlockCache>>,
+    spill_dir: Option<PathBuf>,
     progress: Option<Arc<dyn Progress>>,
 }
 
@@ -126,6 +127,7 @@ impl Engine {
                 results,
                 columns,
                 blocks,
+                spill_dir: options.spill_dir,
                 progress: options.progress,
             }))
         })
@@ -197,6 +199,11 @@ impl Engine {
         ];
         caches.extend(self.blocks.as_ref().map(|blocks| ("blocks", blocks.uses())));
         caches
+    }
+
+    /// Where files lie that do not last, unless it is where the system has them.
+    pub(crate) fn spill_dir(&self) -> Option<PathBuf> {
+        self.spill_dir.clone()
     }
 
     /// Whoever watches long steps.

@@ -41,7 +41,8 @@ impl StatementContext {
     pub(crate) fn question(&self, sql: &str) -> Option<Arc<Question>> {
         let options = self.options();
         let on = options.result_cache || options.plan_cache;
-        if !on || self.transaction.is_some() || sql.len() > LONGEST_TEXT {
+        let alone = self.transaction.is_some() || !self.session.temporary_names().is_empty();
+        if !on || alone || sql.len() > LONGEST_TEXT {
             return None;
         }
         Some(Arc::new(self.session.question(sql, self.catalog.version)))

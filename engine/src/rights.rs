@@ -50,6 +50,8 @@ pub(crate) enum Behalf {
 pub(crate) struct Rights {
     user: Option<String>,
     held: Held,
+    /// Temporary tables, which their session may do everything with.
+    temporary: BTreeSet<Name>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,13 +76,23 @@ impl Rights {
     ) -> Result<Self> {
         holds(identity, catalog)?;
         let own = match identity {
-            Identity::Owner | Identity::Anybody => Self { user: None, held: Held::Everything },
+            Identity::Owner | Identity::Anybody => Self::new(None, Held::Everything),
             Identity::User(login) => Self::of_user(catalog, &login.user)?,
         };
         match acting_as {
             Some(user) if own.everything() => Ok(Self::of_user(catalog, user)?),
             Some(_) | None => Ok(own),
         }
+    }
+
+    fn new(user: Option<String>, held: Held) -> Self {
+        Self { user, held, temporary: BTreeSet::new() }
+    }
+
+    /// The same, and everything on these temporary tables.
+    #[must_use]
+    pub(crate) fn with_temporary(self, temporary: BTreeSet<Name>) -> Self {
+        Self { temporary, ..self }
     }
 
     fn of_user(catalog: &Catalog, user: &str) -> Result<Self, CatalogError> {
@@ -91,7 +103,7 @@ impl Rights {
         } else {
             Held::Granted { names, grants }
         };
-        Ok(Self { user: Some(principal.name.clone()), held })
+        Ok(Self::new(Some(principal.name.clone()), held))
     }
 
     /// Who runs the statement, when it is a user.
@@ -122,7 +134,8 @@ impl Rights {
 
     /// Whether a right is held on a table or view, or on its schema.
     pub(crate) fn may(&self, right: Right, on: &Name) -> bool {
-        self.any(|grant| grant.right.covers(right) && reaches(&grant.on, on))
+        self.temporary.contains(on)
+            || self.any(|grant| grant.right.covers(right) && reaches(&grant.on, on))
     }
 
     /// Whether a right is held on a whole schema.
@@ -135,7 +148,7 @@ impl Rights {
 
     /// Whether any right is held on a table, view or its schema.
     pub(crate) fn sees(&self, name: &Name) -> bool {
-        self.any(|grant| reaches(&grant.on, name))
+        self.temporary.contains(name) || self.any(|grant| reaches(&grant.on, name))
     }
 
     /// Whether any right is held on a whole schema.

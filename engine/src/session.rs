@@ -2,13 +2,14 @@
 //!
 //! All methods take `&self`; a session may run several statements at once. Each takes the newest catalog when it
 //! starts and sees nothing newer. A statement that fails changes nothing. Dropping a result stream cancels the query.
-//! A session holds no locks; dropping it forgets its settings and rolls an open transaction back.
+//! A session holds no locks; dropping it forgets its settings, rolls an open transaction back and removes its temporary tables.
 //!
 //! Example: `session.execute("SET pareto.rewrite = off")` affects this session only.
 
 mod identity;
 mod parts;
 mod prepared;
+mod temporary;
 mod transactions;
 
 pub use parts::Parts;
@@ -36,6 +37,7 @@ use futures::future::BoxFuture;
 use pareto_catalog::ScanCache;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use temporary::Temporary;
 use uuid::Uuid;
 
 /// What a statement gave.
@@ -65,6 +67,7 @@ pub struct Session {
     engine: Arc<Engine>,
     identity: Identity,
     values: Arc<Mutex<Values>>,
+    temporary: Arc<Mutex<Temporary>>,
     /// The transaction that all statements belong to, when a client holds one.
     within: Option<Arc<Transaction>>,
 }
@@ -103,6 +106,7 @@ impl Session {
             engine,
             identity,
             values: Arc::new(Mutex::new(values)),
+            temporary: Arc::default(),
             within: None,
         })
     }
@@ -184,9 +188,10 @@ impl Session {
     }
 
     /// What this session has set itself, the current schema among it: what another session of the same user needs to
-    /// give the same answers. `None` while it acts as somebody else, or sees what a transaction has not committed.
+    /// give the same answers. `None` while it acts as somebody else, has temporary
+    /// tables, or sees what a transaction has not committed.
     pub(crate) fn choices(&self) -> Option<BTreeMap<String, String>> {
-        let pending = self.transaction().is_some();
+        let pending = self.transaction().is_some() || !self.temporary_names().is_empty();
         let values = self.values();
         if pending || values.acting_as.is_some() {
             return None;

@@ -16,6 +16,7 @@ use crate::context::StatementContext;
 use crate::error::Result;
 use crate::login::has_users;
 use crate::relations::HIDDEN_SCHEMA;
+use crate::session::Session;
 use pareto_catalog::{
     Catalog, CatalogError, Change, Entry, EntryKey, Grant, GrantTarget, Name, Principal,
     PrincipalKind, Right, Table,
@@ -31,6 +32,7 @@ impl StatementContext {
         let rights = self.rights();
         let changed = self.engine.warehouse().change(|catalog| {
             let mut changes = decide(catalog)?;
+            lasts(&self.session, &changes)?;
             for change in &changes {
                 allow(rights, catalog, change)?;
             }
@@ -41,6 +43,23 @@ impl StatementContext {
         let changed = changed.await?;
         self.engine.admission().remember(&changed);
         Ok(changed)
+    }
+}
+
+/// Refuses to change what a temporary table hides, which is not what was meant.
+fn lasts(session: &Session, changes: &[Change]) -> Result<(), CatalogError> {
+    let named = changes.iter().filter_map(|change| match change {
+        Change::Put(Entry::Table(table)) => Some(&table.name),
+        Change::Put(Entry::View(view)) => Some(&view.name),
+        Change::Drop(EntryKey::Table(name) | EntryKey::View(name)) => Some(name),
+        Change::Put(_) | Change::Drop(_) => None,
+    });
+    match named.into_iter().find(|name| session.is_temporary(name)) {
+        Some(name) => Err(CatalogError::invalid(format!("\"{name}\" is a temporary table"))
+            .with_hint(
+                "DROP TABLE removes it; a table or view that it hides is changed after that",
+            )),
+        None => Ok(()),
     }
 }
 

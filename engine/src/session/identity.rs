@@ -26,7 +26,7 @@ impl Session {
             // Whose rights these were is gone. This statement fails, the next is the administrator's own again.
             self.act_as(None);
         }
-        rights
+        rights.map(|rights| rights.with_temporary(self.temporary_names()))
     }
 
     /// Takes on somebody's rights, or gives them back. Only statements that may do so call it.

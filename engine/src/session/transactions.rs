@@ -27,6 +27,7 @@ impl Session {
             engine: Arc::clone(&self.engine),
             identity: self.identity.clone(),
             values: Arc::clone(&self.values),
+            temporary: Arc::clone(&self.temporary),
             within: Some(Arc::clone(transaction)),
         })
     }

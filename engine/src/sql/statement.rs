@@ -86,7 +86,7 @@ const STATEMENTS: &[(&str, Parse)] = &[
     ("CREATE DATABASE", later::parse),
     ("DROP SCHEMA", drop_schema::parse),
     ("CREATE [OR REPLACE] EXTERNAL TABLE", create_external_table::parse),
-    ("CREATE [OR REPLACE] TABLE", create_table::parse),
+    ("CREATE [OR REPLACE] [TEMPORARY|TEMP] TABLE", create_table::parse),
     ("CREATE [OR REPLACE] VIEW", create_view::parse),
     ("DROP TABLE|VIEW", drop_relation::parse),
     ("ALTER TABLE", alter_table::parse),
@@ -151,8 +151,8 @@ fn matches(pattern: &str, words: &[String]) -> bool {
                 group.push(next.trim_end_matches(']'));
                 open = !next.ends_with(']');
             }
-            if rest.len() >= group.len() && group.iter().zip(rest).all(|(want, word)| want == word)
-            {
+            let is = |(wants, word): (&&str, &String)| wants.split('|').any(|want| want == word);
+            if rest.len() >= group.len() && group.iter().zip(rest).all(is) {
                 rest = &rest[group.len()..];
             }
             continue;
@@ -188,6 +188,9 @@ mod tests {
         check("CREATE [OR REPLACE] TABLE", "CREATE TABLE T", true);
         check("CREATE [OR REPLACE] TABLE", "CREATE OR REPLACE TABLE T", true);
         check("CREATE [OR REPLACE] TABLE", "CREATE OR TABLE T", false);
+        check("CREATE [TEMPORARY|TEMP] TABLE", "CREATE TEMP TABLE T", true);
+        check("CREATE [TEMPORARY|TEMP] TABLE", "CREATE TABLE T", true);
+        check("CREATE [TEMPORARY|TEMP] TABLE", "CREATE TEMPORAL TABLE T", false);
         check("DROP TABLE|VIEW", "DROP VIEW V", true);
         check("DROP TABLE|VIEW", "DROP SCHEMA S", false);
         check("OPTIMIZE", "SELECT", false);

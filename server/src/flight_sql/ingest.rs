@@ -10,7 +10,8 @@
 //!
 //! The upload is first written to a file of its own ([`Spool`]) and then taken in by one statement, so it is one commit:
 //! a client that breaks off leaves the table as it was. Columns go by name; those that are not sent are NULL or
-//! default. The memory used does not grow with the upload. Nothing is ever ingested into a table half.
+//! default. A temporary table is its session's alone: mode create makes one beside a table of its name, and the others look
+//! at the temporary one only. The memory used does not grow with the upload. Nothing is ever ingested into a table half.
 
 use arrow::datatypes::SchemaRef;
 use arrow_flight::decode::FlightRecordBatchStream;
@@ -25,7 +26,7 @@ use super::sessions::Caller;
 use super::spool::Spool;
 use super::transaction;
 use super::upload::Upload;
-use crate::status::{from_engine, from_flight, invalid, unimplemented};
+use crate::status::{from_engine, from_flight, invalid};
 
 /// Takes the rows in and counts them.
 pub(crate) async fn ingest(
@@ -34,6 +35,7 @@ pub(crate) async fn ingest(
     command: CommandStatementIngest,
     upload: Upload,
 ) -> Result<i64, Status> {
+    let temporary = command.temporary;
     // What cannot work is refused before the upload is taken in.
     let (caller, write, table) = match admitted(front, caller, &command).await {
         Ok(admitted) => admitted,
@@ -43,7 +45,7 @@ pub(crate) async fn ingest(
         }
     };
     let spool = receive(upload).await?;
-    let sql = write.sql(&table, &spool);
+    let sql = write.sql(&table, &spool, temporary);
     let written = caller.session.execute_upload(&sql, &spool.file()).await;
     written.map_err(|error| from_engine(&error))?;
     Ok(i64::try_from(spool.rows()).unwrap_or(i64::MAX))
@@ -56,12 +58,6 @@ async fn admitted(
     command: &CommandStatementIngest,
 ) -> Result<(Caller, Write, Target), Status> {
     let caller = transaction::within_ingest(front, caller, command.transaction_id.as_ref())?;
-    if command.temporary {
-        return Err(unimplemented(
-            "a temporary table",
-            "ingest into a table and drop it afterwards",
-        ));
-    }
     if let Some(catalog) =
         command.catalog.as_deref().filter(|catalog| !catalog.is_empty() && *catalog != CATALOG)
     {
@@ -102,13 +98,14 @@ enum Write {
 }
 
 impl Write {
-    fn sql(self, target: &Target, spool: &Spool) -> String {
+    fn sql(self, target: &Target, spool: &Spool, temporary: bool) -> String {
+        let kind = if temporary { "TEMPORARY TABLE" } else { "TABLE" };
         let name = format!("{}.{}", quote(&target.schema), quote(&target.table));
         let columns = spool.columns().map(quote).collect::<Vec<_>>().join(", ");
         let rows = format!("SELECT {columns} FROM {}", spool.relation());
         match self {
-            Self::Create => format!("CREATE TABLE {name} AS {rows}"),
-            Self::Replace => format!("CREATE OR REPLACE TABLE {name} AS {rows}"),
+            Self::Create => format!("CREATE {kind} {name} AS {rows}"),
+            Self::Replace => format!("CREATE OR REPLACE {kind} {name} AS {rows}"),
             Self::Append => format!("INSERT INTO {name} ({columns}) {rows}"),
         }
     }
@@ -134,6 +131,7 @@ async fn plan(
     target: &Target,
 ) -> Result<Write, Status> {
     let exists = match caller.session.table_schema(&target.schema, &target.table).await {
+        Ok(_) if command.temporary => caller.session.has_temporary(&target.schema, &target.table),
         Ok(_) => true,
         Err(error) if error.kind == ErrorKind::NotFound => false,
         Err(error) => return Err(from_engine(&error)),

@@ -141,6 +141,21 @@ def test_ingest_in_every_mode(connection):
     assert rows(connection, f"SELECT count(*), max(id) FROM {name}") == [(6, 3)]
 
 
+def test_a_temporary_table_is_seen_by_its_connection_alone(server, connection, table):
+    data = pyarrow.table({"id": [7, 8]})
+    with connection.cursor() as cursor:
+        assert cursor.adbc_ingest(table, data, mode="create", temporary=True) == 2
+        assert cursor.adbc_ingest(table, data, mode="append", temporary=True) == 2
+        with pytest.raises(flight_sql.ProgrammingError):
+            cursor.adbc_ingest(table, data, mode="create", temporary=True)
+    assert rows(connection, f"SELECT count(*), min(id) FROM {table}") == [(4, 7)]
+    with flight_sql.connect(server.address, autocommit=True) as other:
+        assert rows(other, f"SELECT count(*), min(id) FROM {table}") == [(2, 1)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {table}")
+    assert rows(connection, f"SELECT count(*), min(id) FROM {table}") == [(2, 1)]
+
+
 def names(objects):
     """The tree of adbc_get_objects as {catalog: {schema: {table: [column]}}}."""
     return {

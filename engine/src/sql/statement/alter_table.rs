@@ -101,6 +101,7 @@ impl Own for AlterTable {
             Err(error) => return Err(error),
         };
         context.rights().require(Right::Create, &table.name)?;
+        context.session.refuse_temporary([&table.name], "ALTER TABLE cannot change")?;
         match &self.action {
             Action::AddColumn { column, if_not_exists } => {
                 if table.column(&column.name).is_some() {

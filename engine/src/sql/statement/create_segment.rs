@@ -54,6 +54,8 @@ impl Own for CreateSegment {
             ));
         }
         let plan = context.plan(self.query.copy()?).await?;
+        let read = context.relations().read();
+        context.session.refuse_temporary(&read, "a segment cannot stand on")?;
         let sql =
             super::create_view::kept(context, self.query.query()?, &self.text, DEFAULT_SCHEMA);
         compute(context, &self.name, sql, plan, self.replace).await

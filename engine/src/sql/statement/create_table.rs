@@ -1,4 +1,4 @@
-//! `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (columns and keys) [PARTITIONED BY (..)] [ORDER BY (..)] [WITH (..)]
+//! `CREATE [OR REPLACE] [TEMPORARY] TABLE [IF NOT EXISTS] t (columns and keys) [PARTITIONED BY (..)] [ORDER BY (..)] [WITH (..)]
 //! [COMMENT 'text'] [AS query]`.
 //!
 //! The Delta table is written first and the catalog names it second; when the second step fails the directory is
@@ -41,6 +41,7 @@ use uuid::Uuid;
 struct CreateTable {
     name: Written,
     replace: bool,
+    temporary: bool,
     if_not_exists: bool,
     columns: Vec<ColumnText>,
     keys: Vec<KeyText>,
@@ -54,12 +55,14 @@ struct CreateTable {
 pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
     reader.expect("CREATE")?;
     let replace = reader.word("OR REPLACE");
+    let temporary = reader.word("TEMPORARY") || reader.word("TEMP");
     reader.expect("TABLE")?;
     let if_not_exists = reader.word("IF NOT EXISTS");
     if replace && if_not_exists {
         return Err(EngineError::invalid("OR REPLACE and IF NOT EXISTS contradict each other"));
     }
     let mut create = CreateTable::new(reader.name()?, replace, if_not_exists);
+    create.temporary = temporary;
     if reader.peek_mark(&Token::LParen) {
         reader.list(|reader| {
             match key(reader)? {
@@ -101,6 +104,10 @@ impl Own for CreateTable {
             Some(query) => self.fill(context, name, self.input(context, query).await?).await,
             None => {
                 let table = self.table(context, name, None)?;
+                if self.temporary {
+                    dml::create_temporary(context, table, None).await?;
+                    return Ok(Outcome::Done);
+                }
                 add(context, table, self.replace, self.if_not_exists).await?;
                 Ok(Outcome::Done)
             }
@@ -128,6 +135,7 @@ impl CreateTable {
         Self {
             name,
             replace,
+            temporary: false,
             if_not_exists,
             columns: Vec::new(),
             keys: Vec::new(),
@@ -143,7 +151,13 @@ impl CreateTable {
     fn vacant(&self, context: &StatementContext) -> Result<Option<Name>> {
         let written = context.name(&self.name)?;
         let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
+        if self.temporary && !context.session.is_temporary(&name) {
+            return Ok(Some(name));
+        }
         let vacant = vacancy(&context.catalog, &name, self.replace, self.if_not_exists)?;
+        if !self.temporary && vacant.is_some() {
+            context.session.refuse_temporary([&name], "CREATE TABLE cannot replace")?;
+        }
         Ok(vacant.map(|_| name))
     }
 
@@ -162,6 +176,10 @@ impl CreateTable {
             Ok(input) => input,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
+        if self.temporary {
+            let rows = dml::create_temporary(context, table, Some(input));
+            return Box::pin(async move { rows.await.map(Outcome::Affected) });
+        }
         let rows = dml::create_table_as(context, table, input, self.replace, self.if_not_exists);
         Box::pin(async move { rows.await.map(Outcome::Affected) })
     }

@@ -54,6 +54,8 @@ impl Own for CreateView {
         let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
         context.require_make(&name)?;
         let plan = context.plan(self.query.copy()?).await?;
+        let read = context.relations().read();
+        context.session.refuse_temporary(&read, "a view cannot stand on")?;
         if !plan.get_parameter_names()?.is_empty() {
             return Err(EngineError::invalid("a view cannot have parameters"));
         }

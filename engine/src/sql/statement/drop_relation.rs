@@ -49,6 +49,14 @@ impl Own for DropRelation {
             self.names.iter().map(|name| context.name(name)).collect::<Result<Vec<Name>>>()?;
         // What the user does not see does not exist, and stays.
         self.changes(&context.catalog, &names)?;
+        let (temporary, names): (Vec<Name>, Vec<Name>) =
+            names.into_iter().partition(|name| !self.view && context.session.is_temporary(name));
+        for table in temporary.iter().filter_map(|name| context.session.take_temporary(name)) {
+            remove_files(context, &table).await;
+        }
+        if names.is_empty() {
+            return Ok(Outcome::Done);
+        }
         let names: Vec<Name> = names.into_iter().filter(|name| context.exists(name)).collect();
         context.change(|catalog| self.changes(catalog, &names)).await?;
         for name in names {

@@ -132,6 +132,7 @@ fn target(context: &StatementContext, on: &On) -> Result<GrantTarget> {
         }
         On::Table(written) => {
             let name = context.name(written)?;
+            context.session.refuse_temporary([&name], "no right can be granted on")?;
             GrantTarget::Table(match context.catalog.view(&name) {
                 Ok(view) => view.name.clone(),
                 Err(_) => context.table(written)?.name.clone(),
