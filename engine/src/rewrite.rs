@@ -33,7 +33,7 @@
 //!
 //! 9. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
 //! 10. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
-//!    an exchange that keeps one stays.
+//!     an exchange that keeps one stays.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
@@ -54,6 +54,8 @@ mod share_subplans;
 mod star;
 mod states;
 mod subqueries;
+
+pub(crate) use order_star_joins::StarJoinOrderExec;
 
 use aggregate_star::AggregateStar;
 use checked_arithmetic::{CheckedArithmetic, Constants};

@@ -288,7 +288,7 @@ impl Session {
         for (key, value) in &values.settings {
             settings::find(key)?.apply(options, value)?;
         }
-        if options.extensions.get::<ParetoOptions>().is_some_and(|options| !options.scan_cache) {
+        if !ParetoOptions::switched_on(options, |own| own.scan_cache) {
             state.config_mut().set_extension(Arc::new(ScanCache(None)));
         }
         if values.settings.contains_key(settings::TIME_ZONE) {

@@ -46,6 +46,13 @@ extensions_options! {
     }
 }
 
+impl ParetoOptions {
+    /// Whether a switch is on. It is where nobody has set ours up.
+    pub(crate) fn switched_on(config: &ConfigOptions, switch: impl Fn(&Self) -> bool) -> bool {
+        config.extensions.get::<Self>().is_none_or(switch)
+    }
+}
+
 impl ConfigExtension for ParetoOptions {
     const PREFIX: &'static str = "pareto";
 }

@@ -99,12 +99,8 @@ pub(super) struct Numbered {
 
 impl Numbered {
     /// `keys`, of this type, with numbers in place of NULLs.
-    pub(super) fn new(
-        keys: Arc<dyn PhysicalExpr>,
-        kind: DataType,
-        numbers: Arc<Numbers>,
-    ) -> Arc<dyn PhysicalExpr> {
-        Arc::new(Self { keys, kind, numbers })
+    pub(super) fn new(keys: Arc<dyn PhysicalExpr>, kind: DataType, numbers: Arc<Numbers>) -> Self {
+        Self { keys, kind, numbers }
     }
 }
 
@@ -161,7 +157,7 @@ impl PhysicalExpr for Numbered {
         mut children: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
         let keys = children.pop().unwrap_or_else(|| Arc::clone(&self.keys));
-        Ok(Self::new(keys, self.kind.clone(), Arc::clone(&self.numbers)))
+        Ok(Arc::new(Self::new(keys, self.kind.clone(), Arc::clone(&self.numbers))))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

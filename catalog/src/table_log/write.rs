@@ -203,7 +203,8 @@ fn shaped(
         };
         let expression = match numbered.filter(|(key, _)| key == field.name()) {
             Some((_, numbers)) => {
-                Numbered::new(expression, field.data_type().clone(), Arc::clone(numbers))
+                let kind = field.data_type().clone();
+                Arc::new(Numbered::new(expression, kind, Arc::clone(numbers)))
             }
             None => expression,
         };

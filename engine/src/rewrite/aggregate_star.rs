@@ -64,7 +64,7 @@ impl PhysicalOptimizerRule for AggregateStar {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if !config.extensions.get::<ParetoOptions>().is_none_or(|options| options.star_aggregate) {
+        if !ParetoOptions::switched_on(config, |own| own.star_aggregate) {
             return Ok(plan);
         }
         plan.transform_up(|node| {

@@ -51,8 +51,7 @@ impl PhysicalOptimizerRule for DeriveGroupingSets {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if !config.extensions.get::<ParetoOptions>().is_none_or(|options| options.grouping_cascade)
-        {
+        if !ParetoOptions::switched_on(config, |own| own.grouping_cascade) {
             return Ok(plan);
         }
         plan.transform_up(|node| {

@@ -46,8 +46,7 @@ impl PhysicalOptimizerRule for EliminateExchanges {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let own = config.extensions.get::<ParetoOptions>();
-        if !own.is_none_or(|options| options.exchange_elimination) {
+        if !ParetoOptions::switched_on(config, |own| own.exchange_elimination) {
             return Ok(plan);
         }
         let fewer = plan.transform_down(|node| {

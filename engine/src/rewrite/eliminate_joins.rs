@@ -53,9 +53,7 @@ impl OptimizerRule for EliminateJoins {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        let options = config.options();
-        let own = options.extensions.get::<ParetoOptions>();
-        if !own.is_none_or(|options| options.join_elimination) {
+        if !ParetoOptions::switched_on(&config.options(), |own| own.join_elimination) {
             return Ok(Transformed::no(plan));
         }
         // These two say which columns they need; others hand on all they get.

@@ -37,11 +37,10 @@ impl PhysicalOptimizerRule for EliminateOrder {
         plan: Arc<dyn ExecutionPlan>,
         options: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let own = options.extensions.get::<ParetoOptions>();
-        if !own.is_none_or(|options| options.order_elimination) {
+        if !ParetoOptions::switched_on(options, |own| own.order_elimination) {
             return Ok(plan);
         }
-        without_order(plan, true)
+        without_order(&plan, true)
     }
 
     fn name(&self) -> &'static str {
@@ -54,18 +53,18 @@ impl PhysicalOptimizerRule for EliminateOrder {
 }
 
 /// The plan; when the order of its rows is not `read`, without what is only done to keep it.
-fn without_order(plan: Arc<dyn ExecutionPlan>, read: bool) -> Result<Arc<dyn ExecutionPlan>> {
+fn without_order(plan: &Arc<dyn ExecutionPlan>, read: bool) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(exchange) = plan.downcast_ref::<RepartitionExec>()
         && exchange.preserve_order()
         && !read
     {
-        let input = without_order(Arc::clone(exchange.input()), false)?;
+        let input = without_order(exchange.input(), false)?;
         let plain = RepartitionExec::try_new(input, exchange.partitioning().clone())?;
         return Ok(Arc::new(plain));
     }
-    let read = reads(&plan, read);
-    let children = plan.children().into_iter().map(|child| without_order(Arc::clone(child), read));
-    replace_children_if_necessary(Arc::clone(&plan), children.collect::<Result<_>>()?)
+    let read = reads(plan, read);
+    let children = plan.children().into_iter().map(|child| without_order(child, read));
+    replace_children_if_necessary(Arc::clone(plan), children.collect::<Result<_>>()?)
 }
 
 /// Whether an operator reads the order of its input, when its own is `read` or not.

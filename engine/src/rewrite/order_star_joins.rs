@@ -5,20 +5,22 @@
 //! built, and the dimension that keeps the smallest part of the rows is met first:
 //!
 //! ```text
-//! HashJoinExec: product           (keeps all)          HashJoinExec: calendar
-//!   HashJoinExec: calendar        (keeps 1 of 7)         HashJoinExec: product
-//!     HashJoinExec: customer      (keeps 1 of 5)   =>      HashJoinExec: customer
+//! HashJoinExec: calendar          (keeps 1 of 7)       HashJoinExec: product
+//!   HashJoinExec: customer        (keeps 1 of 5)         HashJoinExec: customer
+//!     HashJoinExec: product       (keeps all)      =>      HashJoinExec: calendar
 //!       sales                                                sales
 //! ```
 //!
-//! (The lowest join is the first; in the plan on the right `customer` and `calendar` have dropped 34 of 35 rows before
-//! `product` is looked at, and a snowflake's outer tables are joined to their dimension and not to the fact.)
+//! The lowest join is the first: on the right 34 of 35 rows are gone before `product` is looked at. The outer tables of a
+//! snowflake are joined to their dimension and not to the fact.
 //!
 //! How much a dimension keeps is estimated: the rows its filters leave, of those its table has. A wrong estimate costs time and
 //! never an answer. Joins that are in a good order stay as they are, and so does all that is no star: several facts, keys of
 //! several columns, joins whose sizes nobody knows. Above joins that were put in order, `EXPLAIN` says why.
 
 mod exec;
+
+pub(crate) use exec::StarJoinOrderExec;
 
 use super::star::{Role, Shape, Spoke, moved};
 use crate::settings::ParetoOptions;
@@ -35,7 +37,6 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
-use exec::StarJoinOrderExec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ impl PhysicalOptimizerRule for OrderStarJoins {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if !config.extensions.get::<ParetoOptions>().is_none_or(|options| options.star_join_order) {
+        if !ParetoOptions::switched_on(config, |own| own.star_join_order) {
             return Ok(plan);
         }
         plan.transform_down(|node| {

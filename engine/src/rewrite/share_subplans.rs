@@ -63,9 +63,8 @@ impl OptimizerRule for ShareSubplans {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        let options = config.options();
-        let own = options.extensions.get::<ParetoOptions>();
-        if !own.is_none_or(|options| options.subplan_sharing) || !may_repeat(&plan)? {
+        let is_on = ParetoOptions::switched_on(&config.options(), |own| own.subplan_sharing);
+        if !is_on || !may_repeat(&plan)? {
             return Ok(Transformed::no(plan));
         }
         let mut found = Found::default();

@@ -148,6 +148,15 @@ impl Shape {
         Ok(true)
     }
 
+    /// Takes a dimension in; gives its columns in the wide row.
+    fn add(&mut self, spoke: Spoke) -> Vec<Arc<dyn PhysicalExpr>> {
+        let schema = spoke.plan.schema();
+        self.wide = beside(&self.wide, &schema);
+        let theirs = columns_of(&schema, spoke.offset);
+        self.spokes.push(spoke);
+        theirs
+    }
+
     /// Takes the other side of a join as a dimension.
     fn join(&mut self, join: &HashJoinExec, side: JoinSide, fact: &Input) -> Result<bool> {
         let fact_is_left = side == JoinSide::Left;
@@ -188,17 +197,12 @@ impl Shape {
             offset: self.wide.fields().len(),
             table_rows: rows,
         };
-        let theirs = if of_the_fact {
-            let theirs = columns_of(&plan.schema(), spoke.offset);
-            self.wide = beside(&self.wide, &plan.schema());
-            self.spokes.push(spoke);
-            theirs
-        } else if join.filter().is_none() {
-            let Some(theirs) = self.extend(spoke)? else { return Ok(false) };
-            theirs
-        } else {
-            return Ok(false);
+        let theirs = match (of_the_fact, join.filter()) {
+            (true, _) => Some(self.add(spoke)),
+            (false, None) => self.extend(&spoke)?,
+            (false, Some(_)) => None,
         };
+        let Some(theirs) = theirs else { return Ok(false) };
         let ours = std::mem::take(&mut self.columns);
         if let Some(filter) = join.filter() {
             let sides = |index: &datafusion::physical_plan::joins::utils::ColumnIndex| {

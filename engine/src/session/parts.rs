@@ -15,6 +15,7 @@
 
 use super::{Outcome, Session};
 use crate::error::{EngineError, Result};
+use crate::rewrite::StarJoinOrderExec;
 use crate::rights::standing;
 use crate::sql::tree::Tree;
 use datafusion::common::JoinType;
@@ -158,6 +159,7 @@ fn is_independent(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let passes_on = plan.is::<FilterExec>()
         || plan.is::<ProjectionExec>()
         || plan.is::<CooperativeExec>()
+        || plan.is::<StarJoinOrderExec>()
         || plan.is::<UnionExec>();
     passes_on && plan.children().into_iter().all(is_independent)
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Joins of a star, in the order named.
 #[derive(Debug)]
-pub(super) struct StarJoinOrderExec {
+pub(crate) struct StarJoinOrderExec {
     input: Arc<dyn ExecutionPlan>,
     why: String,
     properties: Arc<PlanProperties>,

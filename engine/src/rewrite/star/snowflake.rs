@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 impl Shape {
     /// Joins a table to the dimension that has its key. Gives its columns in the wide row, or nothing when it cannot be done.
-    pub(super) fn extend(&mut self, outer: Spoke) -> Result<Option<Vec<Arc<dyn PhysicalExpr>>>> {
+    pub(super) fn extend(&mut self, outer: &Spoke) -> Result<Option<Vec<Arc<dyn PhysicalExpr>>>> {
         let read = collect_columns(&outer.fact_key);
         let reaches = |spoke: &Spoke| {
             let own = spoke.offset..spoke.offset + spoke.plan.schema().fields().len();
