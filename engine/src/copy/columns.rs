@@ -61,7 +61,7 @@ pub(super) fn check(
             .iter()
             .find(|candidate| candidate.name().eq_ignore_ascii_case(field.name()));
         let Some(found) = found else {
-            if table.table().surrogate_key() == Some(field.name()) {
+            if is_given(table, field) {
                 continue;
             }
             return Err(missing(field.name(), name, file, FileFormat::Parquet));
@@ -84,6 +84,11 @@ pub(super) fn check(
         known(&schema, candidate.name(), name, options)?;
     }
     Ok(())
+}
+
+/// Whether the writer gives the values of a column that a file lacks.
+fn is_given(table: &TableVersion, field: &Field) -> bool {
+    table.table().surrogate_key() == Some(field.name())
 }
 
 fn known(schema: &Schema, column: &str, name: &str, options: &CopyOptions) -> Result<()> {
@@ -131,7 +136,8 @@ pub(super) fn typed(
         fields.push(Field::new(column, data_type, true));
     }
     for field in schema.fields() {
-        if !header.iter().any(|column| column.eq_ignore_ascii_case(field.name())) {
+        let is_there = header.iter().any(|column| column.eq_ignore_ascii_case(field.name()));
+        if !is_there && !is_given(table, field) {
             return Err(missing(field.name(), name, &Schema::new(fields), FileFormat::Csv));
         }
     }
