@@ -61,7 +61,6 @@ impl StatementContext {
             let engine = Arc::clone(session.engine());
             let whole = engine.warehouse().catalog().await?;
             let rights = session.rights(&whole)?;
-            let whole = session.with_temporary(whole);
             let mut state = engine.base().copy();
             session.configure(&mut state)?;
             let template = state.clone().into();

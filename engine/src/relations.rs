@@ -34,6 +34,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 /// Views may stand on views this deep.
 const VIEW_DEPTH: usize = 16;
@@ -80,7 +81,7 @@ pub(crate) struct Relations {
     session: Arc<Session>,
     /// What the statement's user sees.
     catalog: Arc<Catalog>,
-    /// What exists, for the views that stand on what the user does not see.
+    /// What exists, for the views that stand on what the user does not see. Temporary tables hide nothing from them.
     whole: Arc<Catalog>,
     rights: Rights,
     /// The statement's functions and settings, without names.
@@ -91,8 +92,9 @@ pub(crate) struct Relations {
     transaction: Option<Arc<Transaction>>,
     /// The tables and views that the statement itself names.
     read: std::sync::Mutex<BTreeSet<Name>>,
-    opened: Mutex<HashMap<(Name, String), TableVersion>>,
-    providers: Mutex<HashMap<(Name, String), Arc<dyn TableProvider>>>,
+    /// By table, not by name: a view reads what a temporary table hides.
+    opened: Mutex<HashMap<(Uuid, String), TableVersion>>,
+    providers: Mutex<HashMap<(Uuid, String), Arc<dyn TableProvider>>>,
     files: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
     /// Files that views read; the statement cannot name them.
     files_of_views: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
@@ -113,7 +115,7 @@ impl Relations {
     ) -> Self {
         let engine = Arc::clone(session.engine());
         Self {
-            catalog: engine.visible().of(&whole, &rights),
+            catalog: session.with_temporary(engine.visible().of(&whole, &rights)),
             engine,
             session,
             whole,
@@ -214,7 +216,7 @@ impl Relations {
                     full(&table.name)
                 )));
             }
-            let key = (table.name.clone(), versioned("", &at));
+            let key = (table.id, versioned("", &at));
             let mut opened = self.opened.lock().await;
             if let Some(version) = opened.get(&key) {
                 return Ok(version.clone());
@@ -297,7 +299,7 @@ impl Relations {
         at: AsOf,
     ) -> BoxFuture<'a, Result<Arc<dyn TableProvider>>> {
         Box::pin(async move {
-            let key = (table.name.clone(), versioned("", &at));
+            let key = (table.id, versioned("", &at));
             if let Some(provider) = self.providers.lock().await.get(&key) {
                 return Ok(Arc::clone(provider));
             }

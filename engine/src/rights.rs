@@ -148,7 +148,7 @@ impl Rights {
 
     /// Whether any right is held on a table, view or its schema.
     pub(crate) fn sees(&self, name: &Name) -> bool {
-        self.temporary.contains(name) || self.any(|grant| reaches(&grant.on, name))
+        self.any(|grant| reaches(&grant.on, name))
     }
 
     /// Whether any right is held on a whole schema.
