@@ -92,18 +92,27 @@ fn insert<'a>(
         let input = nullable_values(input)?;
         for attempt in 0..ATTEMPTS {
             match insert_into(ctx, &table, &input, &operation).await {
-                // Only an append that gave rows their keys loses a race.
-                Err(error)
-                    if error.kind == ErrorKind::Conflict && operation == Operation::Append =>
-                {
+                Err(error) if may_have_lost_keys(&error, &table, &operation) => {
                     tokio::time::sleep(pause(attempt)).await;
-                    table = ctx.reopen(&table).await?;
+                    let newest = ctx.reopen(&table).await?;
+                    if newest.schema() != table.schema() {
+                        // The rows were planned for other columns.
+                        return Err(error);
+                    }
+                    table = newest;
                 }
                 outcome => return outcome,
             }
         }
         Err(kept_changing(name))
     })
+}
+
+/// Whether another writer may have given the same surrogate keys first.
+fn may_have_lost_keys(error: &EngineError, table: &TableVersion, operation: &Operation) -> bool {
+    error.kind == ErrorKind::Conflict
+        && *operation == Operation::Append
+        && table.table().surrogate_key().is_some()
 }
 
 /// Writes the rows on top of this version.
