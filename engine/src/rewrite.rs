@@ -23,11 +23,10 @@
 //!
 //! 6. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
 //! 7. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
-//!    aggregate of their finest set may be over a star.
-//!
+//!    aggregate of their finest set may be over a star;
 //! 8. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
 //!
-//! Both read a plan as a [`star`].
+//! The last two read a plan as a [`star`].
 //!
 //! And after DataFusion's, when exchanges and sorts are in their places:
 //!

@@ -37,7 +37,7 @@ const FOLDER: &str = "blocks-1";
 /// The cache.
 pub struct BlockCache {
     blocks: HybridCache<Key, Block>,
-    uses: Arc<Uses>,
+    uses: Uses,
     limit_bytes: u64,
     /// Held for as long as the folder is ours.
     _lock: File,
@@ -107,7 +107,7 @@ impl BlockCache {
             .build()
             .await
             .map_err(|error| cannot(&error))?;
-        Ok(Some(Arc::new(Self { blocks, uses: Arc::default(), limit_bytes, _lock: lock })))
+        Ok(Some(Arc::new(Self { blocks, uses: Uses::default(), limit_bytes, _lock: lock })))
     }
 
     /// A block: kept, or fetched and then kept. Nothing when it cannot be had this way.

@@ -7,7 +7,8 @@
 //!
 //! What a dimension refers to by a key of its own is joined to that dimension first ([`snowflake`]).
 //!
-//! Not a star, and so left alone: joins on several columns, full joins, joins that keep rows of a dimension, conditions on outer joins, limits in between, expressions that differ from call to call.
+//! Not a star, and so left alone: joins on several columns, full joins, joins that keep rows of a dimension, conditions on
+//! outer joins, limits in between, expressions that differ from call to call.
 //!
 //! Example: `fact JOIN d ON fact.k = d.k` gives a wide row `fact.*, d.*` and one dimension that the fact reaches by `k`.
 

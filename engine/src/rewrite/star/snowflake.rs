@@ -5,9 +5,9 @@
 //!     region by customer's key          =>       a star again, its dimension a join of two small tables
 //! ```
 //!
-//! Both give the same rows whatever the keys are, as long as the outer table is not what a dimension's missing row is matched
-//! with: the fact's rows without a customer would be dropped by an inner join with the region, but not by a dimension that
-//! has the region in it. That one is no star.
+//! Both give the same rows whatever the keys are, but for one case, which is no star: sales that keep their rows without a
+//! customer (`LEFT JOIN`) lose them when the region is joined by an inner join, and would not lose them to a dimension that
+//! has the region in it.
 
 use super::{Role, Shape, Spoke, beside, columns_of, moved};
 use arrow::datatypes::Schema;
