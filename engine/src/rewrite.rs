@@ -32,7 +32,9 @@
 //!
 //! 9. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
 //! 10. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
-//!     an exchange that keeps one stays.
+//!     an exchange that keeps one stays;
+//! 11. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
+//! 12. [`compute_days_once`]: what is computed of a date alone is computed once for each day.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
@@ -42,6 +44,7 @@ mod aggregate_star;
 #[cfg(test)]
 mod agreement;
 mod checked_arithmetic;
+mod compute_days_once;
 mod derive_grouping_sets;
 mod eliminate_exchanges;
 mod eliminate_joins;
@@ -49,6 +52,7 @@ mod eliminate_order;
 mod exact_decimals;
 mod join_memberships;
 mod order_star_joins;
+mod read_neighbours;
 mod share_subplans;
 mod star;
 mod states;
@@ -91,6 +95,8 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     physical.insert(0, Arc::new(CheckedArithmetic));
     physical.push(Arc::new(eliminate_order::EliminateOrder));
     physical.push(Arc::new(eliminate_exchanges::EliminateExchanges));
+    physical.push(Arc::new(read_neighbours::ReadNeighbours));
+    physical.push(Arc::new(compute_days_once::ComputeDaysOnce));
     physical.push(Arc::new(LinkSubplans));
     builder
         .with_optimizer_rules(logical)

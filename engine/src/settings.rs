@@ -27,6 +27,10 @@ extensions_options! {
         pub order_elimination: bool, default = true
         /// Let rows that come together by fewer columns not change threads twice
         pub exchange_elimination: bool, default = true
+        /// Compute windows that look at neighbours for a batch of rows at once
+        pub neighbour_windows: bool, default = true
+        /// Compute what depends on a date alone once for each day
+        pub day_lookup: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
         /// Keep columns that queries ask for again decoded in memory
@@ -119,6 +123,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.exchange_elimination",
         takes: Takes::Switch,
         about: "let rows that come together by fewer columns not change threads twice",
+    },
+    Setting {
+        key: "pareto.neighbour_windows",
+        takes: Takes::Switch,
+        about: "compute lag, row_number and their like for a batch of rows at once",
+    },
+    Setting {
+        key: "pareto.day_lookup",
+        takes: Takes::Switch,
+        about: "compute what depends on a date alone once for each day",
     },
     Setting {
         key: "pareto.grouping_cascade",

@@ -25,13 +25,15 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 10] = [
+const SWITCHES: [&str; 12] = [
     "pareto.result_cache",
     "pareto.plan_cache",
     "pareto.join_elimination",
     "pareto.subplan_sharing",
     "pareto.order_elimination",
     "pareto.exchange_elimination",
+    "pareto.neighbour_windows",
+    "pareto.day_lookup",
     "pareto.star_join_order",
     "pareto.star_aggregate",
     "pareto.grouping_cascade",

@@ -34,6 +34,7 @@ mod exec;
 mod run;
 mod tally;
 
+use super::compute_days_once::once_per_day;
 use super::star::{Role, Shape, Spoke, moved, substitute};
 use crate::settings::ParetoOptions;
 use arrow::datatypes::Schema;
@@ -69,7 +70,7 @@ impl PhysicalOptimizerRule for AggregateStar {
         }
         plan.transform_up(|node| {
             let star = match node.downcast_ref::<AggregateExec>() {
-                Some(aggregate) => replacement(aggregate, &node)?,
+                Some(aggregate) => replacement(aggregate, &node, config)?,
                 None => None,
             };
             Ok(star.map_or_else(|| Transformed::no(node), Transformed::yes))
@@ -90,17 +91,18 @@ impl PhysicalOptimizerRule for AggregateStar {
 fn replacement(
     aggregate: &AggregateExec,
     node: &Arc<dyn ExecutionPlan>,
+    config: &ConfigOptions,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     match aggregate.mode() {
         AggregateMode::Partial => {
-            let Some(star) = star(aggregate, node)? else { return Ok(None) };
+            let Some(star) = star(aggregate, node, config)? else { return Ok(None) };
             let alone = node.output_partitioning().partition_count() == 1;
             Ok(Some(if alone { in_one_partition(star) } else { star }))
         }
         AggregateMode::Single => {
             let partial = Arc::new(partial_of(aggregate)?);
             let plain = Arc::clone(&partial) as Arc<dyn ExecutionPlan>;
-            let Some(star) = star(&partial, &plain)? else { return Ok(None) };
+            let Some(star) = star(&partial, &plain, config)? else { return Ok(None) };
             let last = AggregateExec::try_new(
                 AggregateMode::Final,
                 aggregate.group_expr().as_final(),
@@ -141,6 +143,7 @@ fn in_one_partition(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 fn star(
     aggregate: &AggregateExec,
     plain: &Arc<dyn ExecutionPlan>,
+    config: &ConfigOptions,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let ordered = aggregate.aggr_expr().iter().any(|function| !function.order_bys().is_empty());
     let limited = aggregate.limit_options().is_some();
@@ -174,7 +177,11 @@ fn star(
     });
     let measures = Measures {
         labels,
-        grouped: wide.row_groups.iter().map(narrow).collect::<Result<_>>()?,
+        grouped: wide
+            .row_groups
+            .iter()
+            .map(|group| daily(narrow(group)?, &gathered_schema, config))
+            .collect::<Result<_>>()?,
         aggregates: aggregates.collect::<Result<_>>()?,
         schema: plain.schema(),
     };
@@ -188,6 +195,18 @@ fn star(
     };
     let star = StarAggregateExec::new(shape.fact, dimensions, Arc::new(work), Arc::clone(plain));
     Ok(Some(Arc::new(star)))
+}
+
+/// A group with what it computes of a date alone computed once for each day.
+fn daily(
+    group: Arc<dyn PhysicalExpr>,
+    schema: &Schema,
+    config: &ConfigOptions,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    if !ParetoOptions::switched_on(config, |own| own.day_lookup) {
+        return Ok(group);
+    }
+    Ok(once_per_day(&group, schema)?.unwrap_or(group))
 }
 
 fn title(groups: &PhysicalGroupBy, aggregate: &AggregateExec) -> String {

@@ -208,7 +208,7 @@ const AGGREGATES: &[&str] = &[
 fn question(dice: &mut Dice) -> String {
     let mut from = "fact".to_owned();
     let (mut groups, mut conditions) =
-        (vec!["tag".to_owned(), "amount % 3".to_owned()], Vec::new());
+        (vec!["tag".to_owned(), "amount % 3".to_owned(), "date_trunc('month', k4)".to_owned()], Vec::new());
     let mut measures: Vec<String> =
         dice.some_of(AGGREGATES, 4).into_iter().map(str::to_owned).collect();
     for place in 1..=4 {
@@ -334,6 +334,8 @@ fn session(dice: (usize, usize), on: bool, memory: Option<usize>) -> SessionCont
         order_elimination: on,
         exchange_elimination: on,
         star_join_order: on,
+        neighbour_windows: on,
+        day_lookup: on,
         ..Default::default()
     };
     config.options_mut().extensions.insert(options);

@@ -25,6 +25,7 @@ use datafusion::physical_expr::expressions::{
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::filter::FilterExec;
@@ -237,11 +238,18 @@ struct Input {
     rows: usize,
 }
 
-/// The input under the joins with the biggest table.
+/// The input under the joins with the biggest table. Groups by the key of a join are its dimension, if the other side has
+/// no fewer rows, as far as known: their rows are guessed from those they are made of, and are fewer.
 fn biggest(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Input>> {
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let (left, right) = (biggest(join.left())?, biggest(join.right())?);
         return Ok(match (left, right) {
+            (Some(left), Some(right)) if left.rows == right.rows => {
+                let [(left_key, right_key)] = join.on() else { return Ok(None) };
+                let is_left = grouped_by(join.right(), right_key)
+                    && !grouped_by(join.left(), left_key);
+                Some(if is_left { left } else { right })
+            }
             (Some(left), Some(right)) if left.rows > right.rows => Some(left),
             (left, None) => left,
             (_, right) => right,
@@ -252,6 +260,22 @@ fn biggest(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Input>> {
         Some(child) if has_join(child) => biggest(child),
         _ => Ok(base_rows(plan)?.map(|rows| Input { plan: bare(plan), rows })),
     }
+}
+
+/// Whether a plan gives each value of a column once, because it is what its rows are grouped by.
+fn grouped_by(plan: &Arc<dyn ExecutionPlan>, key: &Arc<dyn PhysicalExpr>) -> bool {
+    let Some(column) = key.downcast_ref::<Column>() else { return false };
+    if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
+        let whole = !matches!(aggregate.mode(), AggregateMode::Partial | AggregateMode::PartialReduce);
+        let groups = aggregate.group_expr();
+        return whole && groups.is_single() && groups.expr().len() == 1 && column.index() == 0;
+    }
+    if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        let below = projection.expr().get(column.index());
+        return below.is_some_and(|below| grouped_by(projection.input(), &below.expr));
+    }
+    let reorders = plan.downcast_ref::<FilterExec>().is_some_and(|it| it.projection().is_some());
+    !reorders && passed(plan).is_some_and(|child| grouped_by(child, key))
 }
 
 /// The input without exchanges and filters on top of it: the operator takes partitions as they come, and filters itself.
