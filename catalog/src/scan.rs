@@ -5,7 +5,8 @@
 //! * [`prune`]: which files a filter can be answered from, before any is opened;
 //! * [`native`]: the table provider that puts them together;
 //! * [`hot_columns`]: decoded columns kept in memory, and the Parquet source that answers from them;
-//! * [`key_set`]: the keys of a join, told to a scan before it begins.
+//! * [`key_set`]: the keys of a join, told to a scan before it begins;
+//! * [`readers`]: what each scan had of the block cache.
 //!
 //! Partition values and statistics travel with every file, so filters that only become known while a join runs still
 //! skip files before their footers are read. Never reads the log itself and never decides who may read.
@@ -15,6 +16,7 @@ mod key_set;
 mod layout;
 mod native;
 mod prune;
+mod readers;
 pub(crate) mod statistics;
 
 pub use hot_columns::{HotColumns, ScanCache};

@@ -24,15 +24,15 @@ impl Uses {
         self.misses.fetch_add(things as u64, Ordering::Relaxed);
     }
 
+    /// The two counts: how often it had what it was asked for, and how often not.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
     /// The two counts, with what the cache holds: the number of things where that is known, and their bytes.
     pub fn of(&self, entries: Option<usize>, bytes: Option<u64>, limit_bytes: u64) -> CacheUse {
-        CacheUse {
-            entries,
-            bytes,
-            limit_bytes,
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-        }
+        let (hits, misses) = self.counts();
+        CacheUse { entries, bytes, limit_bytes, hits, misses }
     }
 }
 

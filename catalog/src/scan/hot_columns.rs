@@ -21,6 +21,7 @@ mod narrow;
 mod ranges;
 mod rows;
 pub(super) mod source;
+mod texts;
 
 use crate::use_of_cache::{CacheUse, Uses};
 use arrow::datatypes::DataType;

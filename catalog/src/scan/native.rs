@@ -7,6 +7,7 @@
 
 use super::hot_columns::ScanCache;
 use super::hot_columns::source::HotSource;
+use super::readers::CountingReaders;
 use super::{DataFile, Layout, prune};
 use crate::store::Location;
 use crate::{CatalogError, SortTerm};
@@ -279,7 +280,7 @@ impl TableProvider for NativeScan {
         };
         let source = ParquetSource::new(scanned)
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(readers));
+            .with_parquet_file_reader_factory(Arc::new(CountingReaders(readers)));
         let hot = state.config().get_extension::<ScanCache>().and_then(|cache| cache.0.clone());
         let source: Arc<dyn FileSource> = match hot {
             Some(hot) => Arc::new(HotSource::new(source, hot, self.store.as_str())),

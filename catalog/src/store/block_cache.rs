@@ -34,6 +34,11 @@ const LEAST_BYTES: u64 = 256 << 20;
 /// Changes when blocks are written in another form.
 const FOLDER: &str = "blocks-1";
 
+tokio::task_local! {
+    /// Who asks, where somebody wants to know how often the cache had what was asked for.
+    pub(crate) static ASKING: Arc<Uses>;
+}
+
 /// The cache.
 pub struct BlockCache {
     blocks: HybridCache<Key, Block>,
@@ -123,10 +128,13 @@ impl BlockCache {
         };
         match self.blocks.get_or_fetch(key, || fetch).await {
             Ok(entry) => {
-                match fetched.load(Ordering::Relaxed) {
-                    true => self.uses.missed(1),
-                    false => self.uses.hit(1),
-                }
+                let note = |uses: &Uses| match fetched.load(Ordering::Relaxed) {
+                    true => uses.missed(1),
+                    false => uses.hit(1),
+                };
+                note(&self.uses);
+                // Nobody asks, mostly: then there is nothing to note.
+                let _ = ASKING.try_with(|uses| note(uses));
                 Some(entry.value().clone())
             }
             Err(error) => {

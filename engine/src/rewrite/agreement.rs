@@ -207,8 +207,10 @@ const AGGREGATES: &[&str] = &[
 /// A question about the star.
 fn question(dice: &mut Dice) -> String {
     let mut from = "fact".to_owned();
-    let (mut groups, mut conditions) =
-        (vec!["tag".to_owned(), "amount % 3".to_owned(), "date_trunc('month', k4)".to_owned()], Vec::new());
+    let (mut groups, mut conditions) = (
+        vec!["tag".to_owned(), "amount % 3".to_owned(), "date_trunc('month', k4)".to_owned()],
+        Vec::new(),
+    );
     let mut measures: Vec<String> =
         dice.some_of(AGGREGATES, 4).into_iter().map(str::to_owned).collect();
     for place in 1..=4 {

@@ -18,9 +18,7 @@ use crate::settings::ParetoOptions;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{
-    Transformed, TransformedResult, TreeNode, TreeNodeRecursion,
-};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -154,8 +152,10 @@ fn date_of(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Column> {
     let columns = collect_columns(expr);
     let mut columns = columns.into_iter();
     let (Some(column), None) = (columns.next(), columns.next()) else { return None };
-    let is_date =
-        schema.fields().get(column.index()).is_some_and(|field| *field.data_type() == DataType::Date32);
+    let is_date = schema
+        .fields()
+        .get(column.index())
+        .is_some_and(|field| *field.data_type() == DataType::Date32);
     (is_date && calls(expr) && !is_volatile(expr) && is_plain(expr)).then_some(column)
 }
 

@@ -130,11 +130,16 @@ mod tests {
         for (threads, batch_size) in [(1, 8192), (2, 7), (3, 1), (1, 64)] {
             let on = session(true, threads, batch_size).await;
             let off = session(false, threads, batch_size).await;
-            let pairs = OURS.iter().zip(OURS.iter().skip(1)).map(|(one, other)| format!("{one}, {other}"));
+            let pairs =
+                OURS.iter().zip(OURS.iter().skip(1)).map(|(one, other)| format!("{one}, {other}"));
             for windows in OURS.iter().map(ToString::to_string).chain(pairs) {
                 let sql = format!("SELECT id, {windows} FROM visits ORDER BY id");
-                let ((ours, plan), (plain, _)) = (answer(&on, &sql).await, answer(&off, &sql).await);
-                assert_eq!(ours, plain, "{threads} threads, batches of {batch_size}: {sql}\n{plan}");
+                let ((ours, plan), (plain, _)) =
+                    (answer(&on, &sql).await, answer(&off, &sql).await);
+                assert_eq!(
+                    ours, plain,
+                    "{threads} threads, batches of {batch_size}: {sql}\n{plan}"
+                );
                 assert!(plan.contains("NeighbourWindowExec"), "{sql}\n{plan}");
                 assert!(!plan.contains("BoundedWindowAggExec"), "{sql}\n{plan}");
             }

@@ -246,8 +246,8 @@ fn biggest(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Input>> {
         return Ok(match (left, right) {
             (Some(left), Some(right)) if left.rows == right.rows => {
                 let [(left_key, right_key)] = join.on() else { return Ok(None) };
-                let is_left = grouped_by(join.right(), right_key)
-                    && !grouped_by(join.left(), left_key);
+                let is_left =
+                    grouped_by(join.right(), right_key) && !grouped_by(join.left(), left_key);
                 Some(if is_left { left } else { right })
             }
             (Some(left), Some(right)) if left.rows > right.rows => Some(left),
@@ -266,7 +266,8 @@ fn biggest(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Input>> {
 fn grouped_by(plan: &Arc<dyn ExecutionPlan>, key: &Arc<dyn PhysicalExpr>) -> bool {
     let Some(column) = key.downcast_ref::<Column>() else { return false };
     if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
-        let whole = !matches!(aggregate.mode(), AggregateMode::Partial | AggregateMode::PartialReduce);
+        let whole =
+            !matches!(aggregate.mode(), AggregateMode::Partial | AggregateMode::PartialReduce);
         let groups = aggregate.group_expr();
         return whole && groups.is_single() && groups.expr().len() == 1 && column.index() == 0;
     }

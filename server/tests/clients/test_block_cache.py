@@ -1,6 +1,8 @@
 """Blocks of a warehouse in S3 on a local disk: what the flags accept, that the next process finds what one read, and that no
 answer depends on what lies there."""
 
+import re
+
 from s3 import S3Server
 from warehouse import rows, run
 
@@ -21,6 +23,8 @@ def test_the_next_process_finds_what_one_read(tmp_path):
         uses = [rows(warehouse, f"{QUESTION}; {USES}", kept)[-1] for _ in range(2)]
         (_, fetched), (found, fetched_again) = [[int(count) for count in counts] for counts in uses]
         assert fetched > 0 and found > 0 and fetched_again == 0, uses
+        plan = run(warehouse, f"EXPLAIN ANALYZE {QUESTION}", environment=kept).stdout
+        assert re.search(r"DataSourceExec.*kept_blocks=[1-9]", plan) and "fetched_blocks" not in plan, plan
 
 
 def test_files_that_are_damaged_cost_no_answer(tmp_path):

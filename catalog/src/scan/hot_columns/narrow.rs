@@ -4,29 +4,34 @@
 //! columns is bound by the memory it reads, so fewer bytes are faster, and a condition is decided on them as they are
 //! kept. What leaves is the declared type again, made piece by piece while a piece is in the processor's cache.
 //!
-//! Whole numbers of all widths, dates, times and decimals are narrowed; everything else is kept as it came.
+//! Whole numbers of all widths, dates, times and decimals are narrowed, texts that come again and again have codes
+//! ([`texts`](super::texts)); everything else is kept as it came.
 //!
 //! Example: a BIGINT column of discounts from 0 to 10 is kept as UInt8; `discount BETWEEN 1 AND 3` compares bytes.
 
 use super::super::key_set::Keys;
 use super::compare;
+use super::texts::{Coded, Holds};
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, make_array,
 };
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{cast, max, min};
+use arrow::compute::{cast, max, min, take};
 use arrow::datatypes::{
     DataType, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type,
 };
 use datafusion::common::Result;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
+use datafusion::physical_expr::PhysicalExpr;
 use std::sync::Arc;
 
 /// One column of one row group: its pieces, and the memory that they take together.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Column {
     pieces: Arc<[Piece]>,
+    /// What codes stand for, where pieces are codes.
+    values: Option<ArrayRef>,
     kind: DataType,
     pub(super) bytes: usize,
 }
@@ -67,6 +72,12 @@ impl Chosen {
 impl Column {
     /// Keeps pieces of one kind, each in the same width.
     pub(super) fn new(pieces: &[ArrayRef], kind: &DataType) -> Result<Self> {
+        if let Some(Coded { values, codes }) = Coded::of(pieces, kind)? {
+            let sizes = codes.iter().chain([&values]).map(|array| array.get_array_memory_size());
+            let bytes = sizes.sum();
+            let pieces = codes.into_iter().map(|kept| Piece { kept, span: None }).collect();
+            return Ok(Self { pieces, values: Some(values), kind: kind.clone(), bytes });
+        }
         let numbers: Vec<Option<ArrayRef>> =
             pieces.iter().map(|piece| numbers(piece)).collect::<Result<_>>()?;
         let spans: Vec<Option<(i64, i64)>> = numbers.iter().map(span).collect();
@@ -86,7 +97,8 @@ impl Column {
             let piece = RecordBatch::try_from_iter([("piece", Arc::clone(&piece.kept))])?;
             counter.count_batch(&piece);
         }
-        Ok(Self { pieces: kept.into(), kind: kind.clone(), bytes: counter.memory_usage() })
+        let bytes = counter.memory_usage();
+        Ok(Self { pieces: kept.into(), values: None, kind: kind.clone(), bytes })
     }
 
     pub(super) fn pieces(&self) -> &[Piece] {
@@ -100,10 +112,17 @@ impl Column {
         left: Option<&arrow::compute::FilterPredicate>,
     ) -> Result<ArrayRef> {
         let kept = &self.pieces[piece].kept;
-        match left {
+        let filtered = left.map(|left| left.filter(kept)).transpose()?;
+        let kept = filtered.as_ref().unwrap_or(kept);
+        match &self.values {
             None => widen(kept, &self.kind),
-            Some(left) => widen(&left.filter(kept)?, &self.kind),
+            Some(values) => Ok(take(values, kept, None)?),
         }
+    }
+
+    /// For which codes a condition on this column alone holds; `None` where there are none, or it leaves everything.
+    pub(super) fn holds(&self, condition: &Arc<dyn PhysicalExpr>) -> Option<Holds> {
+        Holds::of(condition, self.values.as_ref()?)
     }
 }
 
@@ -126,6 +145,11 @@ impl Piece {
         // The bounds lie between the least and the greatest then, so they fit.
         let chosen = compare::within(&values, from.max(least), to.min(most));
         Ok(chosen.map_or(Chosen::All, Chosen::Some))
+    }
+
+    /// The rows whose code a condition holds for.
+    pub(super) fn holding(&self, holds: &Holds) -> Chosen {
+        holds.rows(&self.kept)
     }
 
     /// The rows among `rows` whose value is one of the keys. NULL is none of them; where nobody can tell, it may be left in.

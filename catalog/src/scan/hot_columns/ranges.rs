@@ -1,19 +1,23 @@
-//! What a predicate says of single columns: the range that their values must lie in, and the keys they must be among.
+//! What a predicate says of single columns: the range that their values must lie in, the keys they must be among, and
+//! anything at all that it says of a text.
 //!
 //! A scan may leave out rows that its predicate rules out, and need not: who pushed the predicate down looks again at what
 //! comes. So this reads the parts that kept columns decide fast, `column op literal` and lists, as ranges, and passes
 //! over the rest. A predicate that a join or a top-k fills in while it runs is read as it is now.
 //!
-//! Example: `quantity < 25 AND day IN (5, 9) AND name LIKE 'a%'` says quantity <= 24 and 5 <= day <= 9.
+//! Example: `quantity < 25 AND day IN (5, 9) AND name LIKE 'a%'` says quantity <= 24, 5 <= day <= 9 and `name LIKE 'a%'`.
 
 use super::super::key_set::{KeySet, Keys};
+use super::texts::is_text;
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, Literal};
 use datafusion::physical_expr::split_conjunction;
-use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr_common::physical_expr::{is_volatile, snapshot_physical_expr};
 use std::sync::Arc;
 
 /// The values that a column must have, both ends included, in the integers that they are stored as.
@@ -33,12 +37,22 @@ pub(super) struct Among {
     pub(super) keys: Arc<Keys>,
 }
 
+/// A condition on a text.
+#[derive(Debug, Clone)]
+pub(super) struct OfText {
+    /// The place among the columns that are read.
+    pub(super) column: usize,
+    /// The condition, over a batch that has nothing but the text.
+    pub(super) condition: Arc<dyn PhysicalExpr>,
+}
+
 /// What is looked at in every row.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Conditions {
     /// At most one for each column.
     pub(super) ranges: Vec<Range>,
     pub(super) sets: Vec<Among>,
+    pub(super) texts: Vec<OfText>,
 }
 
 /// What a predicate implies for single columns.
@@ -52,6 +66,9 @@ pub(super) fn conditions(
     for part in parts {
         if let Some(set) = among(part.as_ref(), columns) {
             found.sets.push(set);
+        }
+        if let Some(text) = of_text(part, columns)? {
+            found.texts.push(text);
         }
         let Some(range) = range(part.as_ref(), columns) else { continue };
         match found.ranges.iter_mut().find(|known| known.column == range.column) {
@@ -69,6 +86,25 @@ fn among(part: &dyn PhysicalExpr, columns: &SchemaRef) -> Option<Among> {
     let set = part.downcast_ref::<KeySet>()?;
     let (column, kind) = column(set.key().as_ref(), columns)?;
     (kind == set.keys().kind()).then(|| Among { column, keys: Arc::clone(set.keys()) })
+}
+
+/// A part that reads nothing but one text, and says the same of it each time.
+fn of_text(part: &Arc<dyn PhysicalExpr>, columns: &SchemaRef) -> Result<Option<OfText>> {
+    let read = collect_columns(part);
+    let mut read = read.iter();
+    let (Some(only), None) = (read.next(), read.next()) else { return Ok(None) };
+    let Some((column, kind)) = column(only, columns) else { return Ok(None) };
+    if !is_text(kind) || is_volatile(part) {
+        return Ok(None);
+    }
+    let alone = |expr: Arc<dyn PhysicalExpr>| {
+        Ok(match expr.is::<Column>() {
+            true => Transformed::yes(Arc::new(Column::new("text", 0)) as Arc<dyn PhysicalExpr>),
+            false => Transformed::no(expr),
+        })
+    };
+    let condition = Arc::clone(part).transform_up(alone).data()?;
+    Ok(Some(OfText { column, condition }))
 }
 
 fn range(part: &dyn PhysicalExpr, columns: &SchemaRef) -> Option<Range> {
@@ -210,6 +246,20 @@ mod tests {
         };
         let found = among("a");
         assert_eq!((found.ranges.len(), found.sets.len(), found.sets[0].column), (0, 1, 0));
-        assert_eq!(among("t"), Conditions::default());
+        assert_eq!((among("t").ranges.len(), among("t").sets.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_said_of_one_text_is_a_condition_on_it() {
+        let text =
+            |value: &str| compare("t", Operator::Eq, ScalarValue::Utf8(Some(value.to_owned())));
+        let or = |one, other| binary(one, Operator::Or, other, &columns()).unwrap();
+        let found = |predicate| conditions(&predicate, &columns()).unwrap().texts;
+        let whole = || compare("a", Operator::Eq, ScalarValue::Int64(Some(1)));
+        let texts = found(and(or(text("x"), text("y")), and(whole(), text("z"))));
+        let shown: Vec<String> = texts.iter().map(|one| one.condition.to_string()).collect();
+        assert_eq!(shown, ["text@0 = x OR text@0 = y", "text@0 = z"]);
+        assert!(texts.iter().all(|one| one.column == 2));
+        assert!(found(or(text("x"), whole())).is_empty(), "it reads two columns");
     }
 }

@@ -5,11 +5,12 @@
 //! where they leave most, the piece is handed on as it is. Rows keep their order. Whoever pushed the predicate down looks
 //! again.
 //!
-//! Ranges are decided first, being cheap, then the sets of keys, the one that left least of an earlier piece first, for the
+//! Ranges and texts that have codes are decided first, being cheap, then the sets of keys, the one that left least of an earlier piece first, for the
 //! rows that are left. A set that left most rows of a piece is not asked for some pieces.
 
 use super::narrow::{Chosen, Column};
 use super::ranges::{Among, Conditions, Range};
+use super::texts::Holds;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{BatchCoalescer, FilterBuilder, FilterPredicate};
@@ -35,6 +36,8 @@ pub(super) struct Rows {
     columns: Vec<Column>,
     schema: SchemaRef,
     ranges: Vec<Range>,
+    /// What is decided by codes, and the place of the column that has them.
+    texts: Vec<(usize, Holds)>,
     sets: Vec<Set>,
     batch_size: usize,
     /// The next piece.
@@ -52,7 +55,7 @@ impl Rows {
         batch_size: usize,
         skipped: Count,
     ) -> Self {
-        let Conditions { mut ranges, sets } = conditions;
+        let Conditions { mut ranges, sets, texts } = conditions;
         // Where the keys of a set lie between the ends of a range, the set says all that the range does.
         ranges.retain(|range| {
             let implied = |set: &Among| {
@@ -62,9 +65,14 @@ impl Rows {
             !sets.iter().any(implied)
         });
         let sets = sets.into_iter().map(|among| Set { among, left: 0, from_piece: 0 }).collect();
+        let texts = texts.iter().filter_map(|text| {
+            Some((text.column, columns.get(text.column)?.holds(&text.condition)?))
+        });
+        let texts = texts.collect();
         let gathered = BatchCoalescer::new(SchemaRef::clone(&schema), batch_size);
         let ready = VecDeque::new();
-        Self { columns, schema, ranges, sets, batch_size, piece: 0, gathered, ready, skipped }
+        let piece = 0;
+        Self { columns, schema, ranges, texts, sets, batch_size, piece, gathered, ready, skipped }
     }
 
     fn pieces(&self) -> usize {
@@ -114,8 +122,11 @@ impl Rows {
 
     fn choose(&mut self, piece: usize) -> Result<Chosen> {
         let mut chosen: Option<BooleanBuffer> = None;
-        for range in &self.ranges {
-            match self.columns[range.column].pieces()[piece].within(range.from, range.to)? {
+        let pieces = |column: usize| &self.columns[column].pieces()[piece];
+        let within = |range: &Range| pieces(range.column).within(range.from, range.to);
+        let holding = |(column, holds): &(usize, Holds)| Ok(pieces(*column).holding(holds));
+        for decided in self.ranges.iter().map(within).chain(self.texts.iter().map(holding)) {
+            match decided? {
                 Chosen::All => {}
                 Chosen::None => return Ok(Chosen::None),
                 Chosen::Some(rows) => {
@@ -213,7 +224,7 @@ mod tests {
     }
 
     fn within(ranges: Vec<Range>) -> Conditions {
-        Conditions { ranges, sets: Vec::new() }
+        Conditions { ranges, ..Conditions::default() }
     }
 
     fn numbers(batches: &[RecordBatch]) -> Vec<i64> {
@@ -267,7 +278,7 @@ mod tests {
         let all = among(1, (0..10).collect());
         let implied = Range { column: 0, from: 0, to: 9999 };
         let check = |ranges: Vec<Range>, sets: Vec<Among>, expected: &[i64]| {
-            let (batches, skipped) = read(Conditions { ranges, sets }, 64);
+            let (batches, skipped) = read(Conditions { ranges, sets, texts: Vec::new() }, 64);
             assert_eq!(numbers(&batches), expected);
             assert_eq!(skipped, 1000 - expected.len());
         };
@@ -275,9 +286,56 @@ mod tests {
         check(vec![], vec![all.clone(), odd.clone(), few.clone()], &[7, 351, 999]);
         let cut = Range { column: 0, from: 351, to: 360 };
         check(vec![cut], vec![few, odd.clone()], &[351]);
-        let (batches, _) = read(Conditions { ranges: vec![], sets: vec![all] }, 64);
+        let (batches, _) = read(Conditions { sets: vec![all], ..Conditions::default() }, 64);
         assert_eq!(numbers(&batches).len(), 1000);
         let odds: Vec<i64> = (0..1000).filter(|n| n % 2 == 1).collect();
         check(vec![], vec![odd], &odds);
+    }
+
+    #[test]
+    fn texts_that_have_codes_leave_rows_out_whatever_is_said_of_them() {
+        use super::super::ranges::OfText;
+        use datafusion::logical_expr::Operator;
+        use datafusion::physical_expr::expressions::{binary, col, lit};
+
+        let text = Schema::new(vec![Field::new("text", DataType::Utf8, true)]);
+        let is = |value: &str| {
+            binary(col("text", &text).unwrap(), Operator::Eq, lit(value), &text).unwrap()
+        };
+        let either = binary(is("3"), Operator::Or, is("7"), &text).unwrap();
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("n", DataType::Int64, false),
+            Field::new("last", DataType::Utf8, false),
+        ]));
+        let numbers = |piece: i64| piece * PIECE..(piece + 1) * PIECE;
+        let columns = |last: &dyn Fn(i64) -> String| {
+            let whole = |piece| Arc::new(Int64Array::from_iter_values(numbers(piece))) as ArrayRef;
+            let texts = |piece: i64| {
+                Arc::new(StringArray::from_iter_values(numbers(piece).map(last))) as ArrayRef
+            };
+            let whole = Column::new(&(0..10).map(whole).collect::<Vec<_>>(), &DataType::Int64);
+            let texts = Column::new(&(0..10).map(texts).collect::<Vec<_>>(), &DataType::Utf8);
+            vec![whole.unwrap(), texts.unwrap()]
+        };
+        let read = |last: &dyn Fn(i64) -> String| {
+            let texts = vec![OfText { column: 1, condition: Arc::clone(&either) }];
+            let conditions = Conditions { texts, ..Conditions::default() };
+            let skipped = Count::new();
+            let rows =
+                Rows::new(columns(last), Arc::clone(&schema), conditions, 64, skipped.clone());
+            let batches = rows.collect::<Result<Vec<_>>>().unwrap();
+            let numbers = |batch: &RecordBatch| {
+                let texts = batch.column(1).as_string::<i32>().iter().flatten();
+                let numbers = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+                assert!(texts.eq(numbers.iter().map(|n| last(*n))), "rows stay together");
+                numbers
+            };
+            (batches.iter().flat_map(numbers).collect::<Vec<_>>(), skipped.value())
+        };
+        let threes: Vec<i64> = (0..1000).filter(|n| n % 10 == 3 || n % 10 == 7).collect();
+        assert_eq!(read(&|n| (n % 10).to_string()), (threes, 800));
+        assert_eq!(read(&|n| format!("of {}", n % 10)), (vec![], 1000));
+        let all: Vec<i64> = (0..1000).collect();
+        assert_eq!(read(&|n| n.to_string()), (all, 0), "without codes nothing is left out");
     }
 }

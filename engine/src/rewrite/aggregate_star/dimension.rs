@@ -159,7 +159,6 @@ impl Dimension {
     /// them when it leaves out many rows. Returns the memory that the set takes.
     fn announce(&self, key: &ArrayRef, known: usize, list_limit: usize) -> Result<usize> {
         let Some(filter) = &self.filter else { return Ok(0) };
-        let keys: Vec<usize> = (0..key.len()).filter(|row| key.is_valid(*row)).collect();
         let value = |row: usize| ScalarValue::try_from_array(key, row);
         let column = || Arc::clone(&self.fact_key);
         let condition: Arc<dyn PhysicalExpr> = match range(key)? {
@@ -171,8 +170,8 @@ impl Dimension {
                 Arc::new(BinaryExpr::new(Arc::new(from), Operator::And, Arc::new(to)))
             }
             _ => {
-                let list =
-                    keys.into_iter().map(|row| Ok(lit(value(row)?))).collect::<Result<_>>()?;
+                let keys = (0..key.len()).filter(|row| key.is_valid(*row));
+                let list = keys.map(|row| Ok(lit(value(row)?))).collect::<Result<_>>()?;
                 let field = Field::new("key", key.data_type().clone(), true);
                 let schema = self.filter_schema(field);
                 in_list(column(), list, &false, &schema)?

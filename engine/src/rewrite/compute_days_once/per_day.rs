@@ -49,8 +49,7 @@ impl PerDayExpr {
         schema: &Schema,
     ) -> Result<Self> {
         let day = Schema::new(vec![schema.field(date.index()).clone()]);
-        let of_day =
-            super::super::star::moved(expr, 0, |_| 0)?;
+        let of_day = super::super::star::moved(expr, 0, |_| 0)?;
         Ok(Self { date: Arc::new(date.clone()), of_day, day: Arc::new(day) })
     }
 

@@ -198,7 +198,7 @@ impl Passing {
             if is_known && let Some(first) = self.waiting.pop_front() {
                 let elapsed = self.metrics.elapsed_compute().clone();
                 let _timer = elapsed.timer();
-                let answer = self.answer(first)?;
+                let answer = self.answer(&first)?;
                 self.metrics.record_output(answer.num_rows());
                 return Ok(Some(answer));
             }
@@ -223,10 +223,10 @@ impl Passing {
     }
 
     /// A batch with a column for each window.
-    fn answer(&mut self, first: Waiting) -> Result<RecordBatch> {
+    fn answer(&mut self, first: &Waiting) -> Result<RecordBatch> {
         let count = first.batch.num_rows();
         let rows = self.held..self.held + count;
-        let around = self.around(&first)?;
+        let around = self.around(first)?;
         let all = around.first().map_or(rows.end, |column| column.len());
         let (shifts, keys) =
             around.split_at(around.len() - self.over.partition.len() - self.over.order.len());

@@ -6,7 +6,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
-use datafusion::physical_expr::window::{StandardWindowExpr, StandardWindowFunctionExpr, WindowExpr};
+use datafusion::physical_expr::window::{
+    StandardWindowExpr, StandardWindowFunctionExpr, WindowExpr,
+};
 use datafusion::physical_plan::windows::WindowUDFExpr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,7 +108,7 @@ fn does_so(udf: &WindowUDFExpr, shifted: &Shifted, rows: usize, back: bool) -> O
     let count = values.len();
     let mut evaluator = udf.create_evaluator().ok()?;
     let theirs = evaluator.evaluate_all(&[Arc::clone(&values)], count).ok()?;
-    let stretch = Stretch { rows: 0..count, partitions: vec![0..count], peers: Vec::new() };
+    let stretch = Stretch::new(0..count, count, &[], None).ok()?;
     let ours = stretch.shifted(&values, &shifted.default, rows, back).ok()?;
     Some(ours.as_ref() == theirs.as_ref())
 }
