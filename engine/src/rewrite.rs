@@ -34,7 +34,8 @@
 //! 10. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
 //!     an exchange that keeps one stays;
 //! 11. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
-//! 12. [`compute_days_once`]: what is computed of a date alone is computed once for each day.
+//! 12. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
+//! 13. [`number_groups`]: groups by one whole number are numbered by an array.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
@@ -51,6 +52,7 @@ mod eliminate_joins;
 mod eliminate_order;
 mod exact_decimals;
 mod join_memberships;
+mod number_groups;
 mod order_star_joins;
 mod read_neighbours;
 mod share_subplans;
@@ -97,6 +99,7 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     physical.push(Arc::new(eliminate_exchanges::EliminateExchanges));
     physical.push(Arc::new(read_neighbours::ReadNeighbours));
     physical.push(Arc::new(compute_days_once::ComputeDaysOnce));
+    physical.push(Arc::new(number_groups::NumberGroups));
     physical.push(Arc::new(LinkSubplans));
     builder
         .with_optimizer_rules(logical)

@@ -31,6 +31,8 @@ extensions_options! {
         pub neighbour_windows: bool, default = true
         /// Compute what depends on a date alone once for each day
         pub day_lookup: bool, default = true
+        /// Number groups by one whole number with an array
+        pub group_numbering: bool, default = true
         /// Compute CUBE, ROLLUP and GROUPING SETS from the finest set
         pub grouping_cascade: bool, default = true
         /// Keep columns that queries ask for again decoded in memory
@@ -133,6 +135,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.day_lookup",
         takes: Takes::Switch,
         about: "compute what depends on a date alone once for each day",
+    },
+    Setting {
+        key: "pareto.group_numbering",
+        takes: Takes::Switch,
+        about: "number groups by one whole number with an array",
     },
     Setting {
         key: "pareto.grouping_cascade",

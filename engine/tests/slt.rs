@@ -25,7 +25,7 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 12] = [
+const SWITCHES: [&str; 13] = [
     "pareto.result_cache",
     "pareto.plan_cache",
     "pareto.join_elimination",
@@ -34,6 +34,7 @@ const SWITCHES: [&str; 12] = [
     "pareto.exchange_elimination",
     "pareto.neighbour_windows",
     "pareto.day_lookup",
+    "pareto.group_numbering",
     "pareto.star_join_order",
     "pareto.star_aggregate",
     "pareto.grouping_cascade",

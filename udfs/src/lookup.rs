@@ -114,6 +114,11 @@ macro_rules! with_integers {
     }};
 }
 
+// Behind the macro, which it needs.
+mod met;
+
+pub use met::{KeysMet, Ordinals};
+
 /// Whether keys of a type can be looked up: whatever is equal exactly when its bytes are.
 pub fn supports(data_type: &DataType) -> bool {
     use DataType::{
@@ -427,7 +432,8 @@ pub fn extremes(keys: &ArrayRef) -> Option<((usize, i64), (usize, i64))> {
     with_integers!(
         keys,
         values => {
-            let valid = |row: &(usize, i64)| keys.is_valid(row.0);
+            let nulls = keys.nulls();
+            let valid = |row: &(usize, i64)| nulls.is_none_or(|nulls| nulls.is_valid(row.0));
             let all = || values.iter().map(|key| key.wide()).enumerate().filter(valid);
             Some((all().min_by_key(|(_, key)| *key)?, all().max_by_key(|(_, key)| *key)?))
         },
@@ -480,43 +486,6 @@ fn of_bytes(keys: &ArrayRef, repeats: bool) -> Result<Option<Lookup>> {
         }
     }
     Ok(Some(numbered(Table::Bytes { converter: Arc::new(converter), numbers })))
-}
-
-/// Numbers in the order they are met: 0 for the first, whatever it was.
-#[derive(Debug)]
-pub struct Ordinals {
-    ordinals: Vec<u32>,
-    met: Vec<usize>,
-}
-
-impl Ordinals {
-    /// For numbers below the bound.
-    pub fn new(bound: usize) -> Self {
-        Self { ordinals: vec![ABSENT; bound], met: Vec::new() }
-    }
-
-    /// Replaces each number by its ordinal. A number must be below the bound.
-    pub fn replace(&mut self, numbers: &mut [usize]) {
-        let Self { ordinals, met } = self;
-        for number in numbers {
-            let ordinal = &mut ordinals[*number];
-            if *ordinal == ABSENT {
-                *ordinal = u32::try_from(met.len()).unwrap_or(ABSENT);
-                met.push(*number);
-            }
-            *number = *ordinal as usize;
-        }
-    }
-
-    /// The numbers met, in order.
-    pub fn met(&self) -> &[usize] {
-        &self.met
-    }
-
-    /// Memory it holds.
-    pub fn bytes(&self) -> usize {
-        self.ordinals.capacity() * size_of::<u32>() + self.met.capacity() * size_of::<usize>()
-    }
 }
 
 #[cfg(test)]

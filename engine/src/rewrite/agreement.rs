@@ -338,6 +338,7 @@ fn session(dice: (usize, usize), on: bool, memory: Option<usize>) -> SessionCont
         star_join_order: on,
         neighbour_windows: on,
         day_lookup: on,
+        group_numbering: on,
         ..Default::default()
     };
     config.options_mut().extensions.insert(options);
