@@ -87,7 +87,7 @@ fn replacement(node: &Arc<dyn ExecutionPlan>) -> Result<Option<NumberedAggregate
     }
     let Some(column) = key.downcast_ref::<Column>() else { return Ok(None) };
     let Some(expected) = expected(aggregate.input(), column)? else { return Ok(None) };
-    Ok(Some(NumberedAggregateExec::new(Arc::clone(node), expected)))
+    Ok(Some(NumberedAggregateExec::new(aggregate, expected)))
 }
 
 /// The numbers that a column is likely to have, if its rows are many more.
@@ -163,10 +163,10 @@ mod tests {
         let numbered = |node: Arc<dyn ExecutionPlan>| {
             let first = node
                 .downcast_ref::<AggregateExec>()
-                .is_some_and(|aggregate| *aggregate.mode() == AggregateMode::Partial);
-            Ok(match expected {
-                Some(expected) if first => {
-                    let exec = NumberedAggregateExec::new(node, expected);
+                .filter(|aggregate| *aggregate.mode() == AggregateMode::Partial);
+            Ok(match (first, expected) {
+                (Some(first), Some(expected)) => {
+                    let exec = NumberedAggregateExec::new(first, expected);
                     Transformed::yes(Arc::new(exec) as Arc<dyn ExecutionPlan>)
                 }
                 _ => Transformed::no(node),

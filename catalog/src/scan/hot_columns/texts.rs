@@ -16,9 +16,8 @@ use arrow::array::{
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Schema, UInt8Type, UInt16Type};
-use datafusion::common::Result;
+use datafusion::common::{HashMap, Result};
 use datafusion::physical_expr::PhysicalExpr;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The most values that have a code, so that deciding a condition for all of them costs little.

@@ -29,22 +29,16 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct NumberedAggregateExec {
     /// What would compute it otherwise; it knows what is grouped and aggregated, and what is known of the answer.
-    plain: Arc<dyn ExecutionPlan>,
+    plain: Arc<AggregateExec>,
     expected: Expected,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl NumberedAggregateExec {
     /// Computes what `plain` does, a first step of an aggregate.
-    pub(super) fn new(plain: Arc<dyn ExecutionPlan>, expected: Expected) -> Self {
+    pub(super) fn new(plain: &AggregateExec, expected: Expected) -> Self {
+        let plain = Arc::new(plain.clone());
         Self { plain, expected, metrics: ExecutionPlanMetricsSet::new() }
-    }
-
-    fn aggregate(&self) -> Result<&AggregateExec> {
-        match self.plain.downcast_ref::<AggregateExec>() {
-            Some(aggregate) => Ok(aggregate),
-            None => internal_err!("NumberedAggregateExec stands for an aggregate"),
-        }
     }
 }
 
@@ -53,11 +47,10 @@ impl DisplayAs for NumberedAggregateExec {
         if matches!(form, DisplayFormatType::Default | DisplayFormatType::Verbose) {
             write!(f, "NumberedAggregateExec: ")?;
         }
-        let Ok(aggregate) = self.aggregate() else { return Ok(()) };
         let groups: Vec<&str> =
-            aggregate.group_expr().expr().iter().map(|(_, name)| name.as_str()).collect();
+            self.plain.group_expr().expr().iter().map(|(_, name)| name.as_str()).collect();
         let functions: Vec<&str> =
-            aggregate.aggr_expr().iter().map(|function| function.name()).collect();
+            self.plain.aggr_expr().iter().map(|function| function.name()).collect();
         let Expected { least, count } = self.expected;
         write!(f, "gby=[{}], aggr=[{}], ", groups.join(", "), functions.join(", "))?;
         write!(f, "numbers={count} from {least}")
@@ -94,7 +87,10 @@ impl ExecutionPlan for NumberedAggregateExec {
         options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plain = Arc::clone(&self.plain).replace_children(children, options)?;
-        Ok(Arc::new(Self::new(plain, self.expected)))
+        match plain.downcast_ref::<AggregateExec>() {
+            Some(plain) => Ok(Arc::new(Self::new(plain, self.expected))),
+            None => internal_err!("NumberedAggregateExec stands for an aggregate"),
+        }
     }
 
     fn with_new_children(
@@ -128,19 +124,18 @@ impl ExecutionPlan for NumberedAggregateExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let aggregate = self.aggregate()?;
         let memory = MemoryConsumer::new(format!("NumberedAggregateExec[{partition}]"))
             .with_can_spill(true)
             .register(context.memory_pool());
         if memory.try_grow(self.expected.count * size_of::<u32>()).is_err() {
             return self.plain.execute(partition, context);
         }
-        let input = aggregate.input().execute(partition, Arc::clone(&context))?;
+        let input = self.plain.input().execute(partition, Arc::clone(&context))?;
         let batch_size = context.session_config().batch_size();
         let work = Work {
             plain: Arc::clone(&self.plain),
             keys: KeysMet::new(self.expected.least, self.expected.count),
-            accumulators: accumulators(aggregate)?,
+            accumulators: accumulators(&self.plain)?,
             groups: Vec::new(),
             memory,
             metrics: BaselineMetrics::new(&self.metrics, partition),
@@ -164,7 +159,7 @@ fn accumulators(aggregate: &AggregateExec) -> Result<Accumulators> {
 
 /// One partition's run.
 struct Work {
-    plain: Arc<dyn ExecutionPlan>,
+    plain: Arc<AggregateExec>,
     keys: KeysMet,
     accumulators: Accumulators,
     /// The groups of a batch; its memory is kept from batch to batch.
@@ -175,13 +170,6 @@ struct Work {
 }
 
 impl Work {
-    fn aggregate(&self) -> Result<&AggregateExec> {
-        match self.plain.downcast_ref::<AggregateExec>() {
-            Some(aggregate) => Ok(aggregate),
-            None => internal_err!("NumberedAggregateExec stands for an aggregate"),
-        }
-    }
-
     /// Reads on until there are states to give: at the end, or when memory is short.
     async fn next(
         &mut self,
@@ -210,16 +198,13 @@ impl Work {
 
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         let Self { plain, keys, accumulators, groups, .. } = self;
-        let Some(aggregate) = plain.downcast_ref::<AggregateExec>() else {
-            return internal_err!("NumberedAggregateExec stands for an aggregate");
-        };
         let evaluate = |expr: &Arc<dyn PhysicalExpr>| -> Result<ArrayRef> {
             expr.evaluate(batch)?.into_array(batch.num_rows())
         };
-        for (key, _) in aggregate.group_expr().expr() {
+        for (key, _) in plain.group_expr().expr() {
             keys.number(&evaluate(key)?, groups)?;
         }
-        let functions = aggregate.aggr_expr().iter().zip(aggregate.filter_expr());
+        let functions = plain.aggr_expr().iter().zip(plain.filter_expr());
         for (accumulator, (function, filter)) in accumulators.iter_mut().zip(functions) {
             let arguments = function.expressions();
             let arguments: Vec<ArrayRef> = arguments.iter().map(evaluate).collect::<Result<_>>()?;
@@ -246,7 +231,7 @@ impl Work {
         for accumulator in &mut self.accumulators {
             columns.extend(accumulator.state(EmitTo::All)?);
         }
-        self.accumulators = accumulators(self.aggregate()?)?;
+        self.accumulators = accumulators(&self.plain)?;
         self.metrics.record_output(count);
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         Ok(Some(RecordBatch::try_new_with_options(schema, columns, &options)?))
