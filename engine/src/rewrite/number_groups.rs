@@ -25,7 +25,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 use exec::NumberedAggregateExec;
-use pareto_udfs::lookup::KeysMet;
+use pareto_udfs::lookup::{KeysMet, extremes};
 use std::sync::Arc;
 
 /// At most so many slots, four bytes each, for each thread.
@@ -99,31 +99,13 @@ fn expected(input: &Arc<dyn ExecutionPlan>, column: &Column) -> Result<Option<Ex
     else {
         return Ok(None);
     };
-    let (Some(least), Some(most)) = (whole(least), whole(most)) else { return Ok(None) };
+    let ends = ScalarValue::iter_to_array([least.clone(), most.clone()]);
+    let Some(((_, least), (_, most))) = ends.ok().as_ref().and_then(extremes) else {
+        return Ok(None);
+    };
     let count = i128::from(most) - i128::from(least) + 1;
     let count = usize::try_from(count).ok().filter(|count| *count <= MOST_SLOTS);
     Ok(count.filter(|count| count * ROWS_PER_SLOT <= *rows).map(|count| Expected { least, count }))
-}
-
-/// A whole number, a date or a time as the number that it is kept as.
-fn whole(value: &ScalarValue) -> Option<i64> {
-    use ScalarValue as S;
-    match value {
-        S::Int8(value) => value.map(Into::into),
-        S::Int16(value) => value.map(Into::into),
-        S::Int32(value) | S::Date32(value) => value.map(Into::into),
-        S::UInt8(value) => value.map(Into::into),
-        S::UInt16(value) => value.map(Into::into),
-        S::UInt32(value) => value.map(Into::into),
-        S::UInt64(value) => value.and_then(|value| value.try_into().ok()),
-        S::Int64(value)
-        | S::Date64(value)
-        | S::TimestampSecond(value, _)
-        | S::TimestampMillisecond(value, _)
-        | S::TimestampMicrosecond(value, _)
-        | S::TimestampNanosecond(value, _) => *value,
-        _ => None,
-    }
 }
 
 #[cfg(test)]

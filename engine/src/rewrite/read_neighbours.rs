@@ -109,7 +109,7 @@ mod tests {
         (rows, displayable(plan.as_ref()).indent(false).to_string())
     }
 
-    /// Windows that we compute, and whether their rows are all different in order.
+    /// Windows that we compute. What reads another row has an order without ties, so that there is one answer.
     const OURS: [&str; 12] = [
         "lag(day) OVER (PARTITION BY customer ORDER BY id)",
         "lag(what, 2) OVER (PARTITION BY customer ORDER BY day DESC, id)",

@@ -142,9 +142,16 @@ impl ExecutionPlan for NeighbourWindowExec {
         let reach = self.looks.iter().map(Look::reach);
         let (back, ahead) =
             reach.fold((0, 0), |far, reach| (far.0.max(reach.0), far.1.max(reach.1)));
+        // Where nobody asks who is equal in order, the order need not be read.
+        let asks_peers = self.looks.iter().any(|look| matches!(look, Look::Rank | Look::DenseRank));
+        let mut over = self.over.clone();
+        if !asks_peers {
+            over.order.clear();
+        }
         let passing = Passing {
             looks: Arc::clone(&self.looks),
-            over: self.over.clone(),
+            over,
+            asks_peers,
             schema: Arc::clone(&schema),
             back,
             ahead,
@@ -167,6 +174,8 @@ impl ExecutionPlan for NeighbourWindowExec {
 struct Passing {
     looks: Arc<[Look]>,
     over: Over,
+    /// Whether a window asks who is equal in order.
+    asks_peers: bool,
     schema: SchemaRef,
     /// How far the windows look.
     back: usize,
@@ -231,8 +240,7 @@ impl Passing {
         let (shifts, keys) =
             around.split_at(around.len() - self.over.partition.len() - self.over.order.len());
         let (partition_by, order_by) = keys.split_at(self.over.partition.len());
-        let asks_peers = self.looks.iter().any(|look| matches!(look, Look::Rank | Look::DenseRank));
-        let order_by = asks_peers.then_some(order_by);
+        let order_by = self.asks_peers.then_some(order_by);
         let stretch = Stretch::new(rows.clone(), all, partition_by, order_by)?;
         let counted = if shifts.len() < self.looks.len() {
             stretch.counted(self.counted)
