@@ -21,21 +21,22 @@
 //! sorts are put in, which are then settled for fewer operators, and before filters that only become known while the query
 //! runs are pushed to the scans:
 //!
-//! 6. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
-//! 7. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
+//! 6. [`eliminate_filters`]: a condition that the files answer is not asked of their rows;
+//! 7. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
+//! 8. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
 //!    aggregate of their finest set may be over a star;
-//! 8. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
+//! 9. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
 //!
 //! The last two read a plan as a [`star`].
 //!
 //! And after DataFusion's, when exchanges and sorts are in their places:
 //!
-//! 9. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
-//! 10. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
+//! 10. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
+//! 11. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
 //!     an exchange that keeps one stays;
-//! 11. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
-//! 12. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
-//! 13. [`number_groups`]: groups by one whole number are numbered by an array.
+//! 12. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
+//! 13. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
+//! 14. [`number_groups`]: groups by one whole number are numbered by an array.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
@@ -48,6 +49,7 @@ mod checked_arithmetic;
 mod compute_days_once;
 mod derive_grouping_sets;
 mod eliminate_exchanges;
+mod eliminate_filters;
 mod eliminate_joins;
 mod eliminate_order;
 mod exact_decimals;
@@ -89,8 +91,12 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     logical.insert(0, Arc::new(join_memberships::JoinMemberships));
     logical.push(Arc::new(eliminate_joins::EliminateJoins));
     logical.push(Arc::new(share_subplans::ShareSubplans));
-    let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 3] =
-        [Arc::new(DeriveGroupingSets), Arc::new(AggregateStar), Arc::new(OrderStarJoins)];
+    let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 4] = [
+        Arc::new(eliminate_filters::EliminateFilters),
+        Arc::new(DeriveGroupingSets),
+        Arc::new(AggregateStar),
+        Arc::new(OrderStarJoins),
+    ];
     let mut physical = PhysicalOptimizer::new().rules;
     let place = physical.iter().position(|rule| rule.name() == BEFORE).unwrap_or(physical.len());
     physical.splice(place..place, ours);

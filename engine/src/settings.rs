@@ -21,6 +21,8 @@ extensions_options! {
         pub star_join_order: bool, default = true
         /// Leave out joins that add nothing to the answer under keys that say RELY
         pub join_elimination: bool, default = true
+        /// Do not ask rows for conditions that the bounds of their files answer
+        pub filter_elimination: bool, default = true
         /// Compute a subplan that a query has several times once
         pub subplan_sharing: bool, default = true
         /// Let exchanges not keep an order of rows that nobody reads
@@ -110,6 +112,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.join_elimination",
         takes: Takes::Switch,
         about: "leave out joins that add nothing to the answer under keys that say RELY",
+    },
+    Setting {
+        key: "pareto.filter_elimination",
+        takes: Takes::Switch,
+        about: "do not ask rows for conditions that the bounds of their files answer",
     },
     Setting {
         key: "pareto.subplan_sharing",

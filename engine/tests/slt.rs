@@ -25,10 +25,11 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 13] = [
+const SWITCHES: [&str; 14] = [
     "pareto.result_cache",
     "pareto.plan_cache",
     "pareto.join_elimination",
+    "pareto.filter_elimination",
     "pareto.subplan_sharing",
     "pareto.order_elimination",
     "pareto.exchange_elimination",

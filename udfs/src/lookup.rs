@@ -11,7 +11,7 @@
 //! Example: keys 10, 11, 13 with numbers 0, 1, 2 make the slots `[0, 1, ABSENT, 2]` with 10 as the least.
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, internal_err};
@@ -116,8 +116,13 @@ macro_rules! with_integers {
 
 // Behind the macro, which it needs.
 mod met;
+mod picked;
+mod runs;
 
 pub use met::{KeysMet, Ordinals};
+pub use picked::Picked;
+use picked::{First, Next};
+pub use runs::runs;
 
 /// Whether keys of a type can be looked up: whatever is equal exactly when its bytes are.
 pub fn supports(data_type: &DataType) -> bool {
@@ -172,60 +177,6 @@ enum Table {
     Bytes { converter: Arc<RowConverter>, numbers: HashMap<Box<[u8]>, u32> },
 }
 
-/// The rows of a batch that are left, and the group each belongs to. Its memory is kept from batch to batch.
-#[derive(Debug, Default)]
-pub struct Picked {
-    rows: Vec<u32>,
-    groups: Vec<usize>,
-    kept: usize,
-    /// All rows of the batch are there, so the n-th is row n.
-    whole: bool,
-}
-
-impl Picked {
-    /// Starts with the rows for which something is true, all of them in group 0.
-    pub fn start(&mut self, chosen: &BooleanBuffer) {
-        self.rows.clear();
-        self.rows.extend(chosen.set_indices_u32());
-        self.kept = self.rows.len();
-        self.whole = self.kept == chosen.len();
-        self.groups.clear();
-        self.groups.resize(self.kept, 0);
-    }
-
-    /// Starts with all of so many rows, in group 0.
-    pub fn start_whole(&mut self, count: usize) {
-        self.rows.clear();
-        self.rows.extend((0_u32..).take(count));
-        self.kept = count;
-        self.whole = true;
-        self.groups.clear();
-        self.groups.resize(count, 0);
-    }
-
-    /// Places in the batch, ascending.
-    pub fn rows(&self) -> &[u32] {
-        &self.rows[..self.kept]
-    }
-
-    /// The group of each of them.
-    pub fn groups(&mut self) -> &mut [usize] {
-        &mut self.groups[..self.kept]
-    }
-
-    /// Keeps those that are told to stay, in order.
-    pub fn retain(&mut self, stay: impl Iterator<Item = bool>) {
-        let mut kept = 0;
-        for (at, _) in stay.take(self.kept).enumerate().filter(|(_, stays)| *stays) {
-            self.rows[kept] = self.rows[at];
-            self.groups[kept] = self.groups[at];
-            kept += 1;
-        }
-        self.whole &= kept == self.kept;
-        self.kept = kept;
-    }
-}
-
 impl Lookup {
     /// Numbers the keys by their place; NULL keys are left out. `None` when a key is there twice and may not be.
     pub fn build(keys: &ArrayRef, repeats: bool) -> Result<Option<Self>> {
@@ -273,7 +224,12 @@ impl Lookup {
 
     /// Keeps the rows of a batch that have a number, and begins their groups with it.
     pub fn first(&self, keys: &ArrayRef, stride: usize, picked: &mut Picked) -> Result<()> {
-        self.visit(keys, First { count: keys.len(), stride, picked })
+        let runs = if keys.null_count() > 0 {
+            None
+        } else {
+            with_integers!(keys, values => runs(values), else None)
+        };
+        self.visit(keys, First { count: keys.len(), runs, stride, picked })
     }
 
     /// Keeps of the picked rows those that have a number, and adds it to their groups.
@@ -350,71 +306,6 @@ trait Visitor {
     fn visit(self, number: impl Fn(usize) -> u32) -> Self::Answer;
 }
 
-struct First<'a> {
-    count: usize,
-    stride: usize,
-    picked: &'a mut Picked,
-}
-
-impl Visitor for First<'_> {
-    type Answer = ();
-
-    fn visit(self, number: impl Fn(usize) -> u32) {
-        let Picked { rows, groups, kept, whole } = self.picked;
-        if rows.len() < self.count {
-            rows.resize(self.count, 0);
-            groups.resize(self.count, 0);
-        }
-        // Every row is written where the next kept one goes: cheaper than asking whether it stays.
-        let (rows, groups) = (&mut rows[..self.count], &mut groups[..self.count]);
-        let mut next = 0;
-        for (row, place) in (0..self.count).zip(0_u32..) {
-            let number = number(row);
-            rows[next] = place;
-            groups[next] = (number as usize).wrapping_mul(self.stride);
-            next += usize::from(number != ABSENT);
-        }
-        *kept = next;
-        *whole = next == self.count;
-    }
-}
-
-struct Next<'a> {
-    stride: usize,
-    picked: &'a mut Picked,
-}
-
-impl Visitor for Next<'_> {
-    type Answer = ();
-
-    fn visit(self, number: impl Fn(usize) -> u32) {
-        let Picked { rows, groups, kept, whole } = self.picked;
-        let (rows, groups) = (&mut rows[..*kept], &mut groups[..*kept]);
-        if *whole {
-            // Most often no row drops out, so rows stay where they are and nothing is written but the groups.
-            let mut missing = 0;
-            for (row, group) in groups.iter_mut().enumerate() {
-                let number = number(row);
-                missing += usize::from(number == ABSENT);
-                *group = group.wrapping_add((number as usize).wrapping_mul(self.stride));
-            }
-            if missing > 0 {
-                self.picked.retain((0..).map(|row| number(row) != ABSENT));
-            }
-            return;
-        }
-        let mut next = 0;
-        for at in 0..rows.len() {
-            let (row, group) = (rows[at], groups[at]);
-            let number = number(row as usize);
-            rows[next] = row;
-            groups[next] = group.wrapping_add((number as usize).wrapping_mul(self.stride));
-            next += usize::from(number != ABSENT);
-        }
-        *kept = next;
-    }
-}
-
 struct Numbers<'a> {
     rows: &'a [u32],
 }
@@ -432,13 +323,27 @@ pub fn extremes(keys: &ArrayRef) -> Option<((usize, i64), (usize, i64))> {
     with_integers!(
         keys,
         values => {
-            let nulls = keys.nulls();
-            let valid = |row: &(usize, i64)| nulls.is_none_or(|nulls| nulls.is_valid(row.0));
-            let all = || values.iter().map(|key| key.wide()).enumerate().filter(valid);
-            Some((all().min_by_key(|(_, key)| *key)?, all().max_by_key(|(_, key)| *key)?))
+            let (least, most) = span(values, keys.nulls())?;
+            let valid = |row: usize| keys.nulls().is_none_or(|nulls| nulls.is_valid(row));
+            let row = |end: i64| {
+                (0..values.len()).find(|row| values[*row].wide() == end && valid(*row))
+            };
+            Some(((row(least)?, least), (row(most)?, most)))
         },
         else None
     )
+}
+
+/// The least and the greatest of keys, where there is one.
+fn span<K: Key>(values: &[K], nulls: Option<&NullBuffer>) -> Option<(i64, i64)> {
+    let widen = |(low, high): (i64, i64), key: i64| (low.min(key), high.max(key));
+    let nothing = (i64::MAX, i64::MIN);
+    let (least, most) = match nulls.filter(|nulls| nulls.null_count() > 0) {
+        // Most keys have no NULL among them, and this loop is one that the compiler makes fast.
+        None => values.iter().map(|key| key.wide()).fold(nothing, widen),
+        Some(nulls) => nulls.valid_indices().map(|row| values[row].wide()).fold(nothing, widen),
+    };
+    (least <= most).then_some((least, most))
 }
 
 /// Keys numbered by their place.
@@ -450,8 +355,7 @@ fn of_integers<K: Key>(values: &[K], nulls: Option<&NullBuffer>, repeats: bool) 
     let valid = |row: usize| nulls.is_none_or(|nulls| nulls.is_valid(row));
     let keys =
         || values.iter().map(|key| key.wide()).zip(0_u32..).filter(|(_, row)| valid(*row as usize));
-    let least = keys().map(|(key, _)| key).min().unwrap_or(0);
-    let most = keys().map(|(key, _)| key).max().unwrap_or(-1);
+    let (least, most) = span(values, nulls).unwrap_or((0, -1));
     let span = usize::try_from(i128::from(most) - i128::from(least) + 1).unwrap_or(usize::MAX);
     if span <= SMALL_SLOTS || span / SLOTS_PER_KEY <= values.len() {
         let mut slots = vec![ABSENT; span];

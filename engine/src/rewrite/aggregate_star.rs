@@ -175,6 +175,7 @@ fn star(
             filter: filter.as_ref().map(narrow).transpose()?,
         })
     });
+    let aggregates = aggregates.collect::<Result<Vec<Measure>>>()?;
     let measures = Measures {
         labels,
         grouped: wide
@@ -182,7 +183,8 @@ fn star(
             .iter()
             .map(|group| daily(narrow(group)?, &gathered_schema, config))
             .collect::<Result<_>>()?,
-        aggregates: aggregates.collect::<Result<_>>()?,
+        by_run: aggregates.iter().all(Measure::by_run),
+        aggregates,
         schema: plain.schema(),
     };
     let work = Work {

@@ -339,6 +339,7 @@ fn session(dice: (usize, usize), on: bool, memory: Option<usize>) -> SessionCont
         neighbour_windows: on,
         day_lookup: on,
         group_numbering: on,
+        filter_elimination: on,
         ..Default::default()
     };
     config.options_mut().extensions.insert(options);

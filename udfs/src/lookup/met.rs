@@ -29,15 +29,21 @@ impl Ordinals {
 
     /// Replaces each number by its ordinal. A number must be below the bound.
     pub fn replace(&mut self, numbers: &mut [usize]) {
-        let Self { ordinals, met } = self;
         for number in numbers {
-            let ordinal = &mut ordinals[*number];
-            if *ordinal == ABSENT {
-                *ordinal = u32::try_from(met.len()).unwrap_or(ABSENT);
-                met.push(*number);
-            }
-            *number = *ordinal as usize;
+            *number = self.of(*number);
         }
+    }
+
+    /// The ordinal of a number, which must be below the bound.
+    #[inline]
+    pub fn of(&mut self, number: usize) -> usize {
+        let Self { ordinals, met } = self;
+        let ordinal = &mut ordinals[number];
+        if *ordinal == ABSENT {
+            *ordinal = u32::try_from(met.len()).unwrap_or(ABSENT);
+            met.push(number);
+        }
+        *ordinal as usize
     }
 
     /// The numbers met, in order.

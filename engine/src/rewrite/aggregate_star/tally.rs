@@ -4,6 +4,9 @@
 //! [`DENSE_GROUPS`], an array leads from their mixed-radix number to the group. Beyond that, or when the query also groups
 //! by columns of the fact, a hash table does. Without GROUP BY there is one group, there even without rows.
 //!
+//! Rows of a fact that lies sorted come in runs of one group ([`runs`]). A run is added up by itself first, which the
+//! processor does for many values at a time, and then to its group.
+//!
 //! What comes out are states, as a partial aggregate gives them, so it may come out at any time and in parts: when memory
 //! is short, [`Tally::emit`] empties the tally and it starts anew.
 
@@ -14,13 +17,14 @@ use arrow::array::{
 };
 use arrow::compute::{filter, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
-use pareto_udfs::lookup::Ordinals;
+use pareto_udfs::lookup::{Ordinals, runs};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Up to this many possible groups are numbered by an array.
@@ -43,6 +47,16 @@ pub(super) struct Measure {
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
 }
 
+impl Measure {
+    /// Whether rows of one group that lie beside each other may be added up by themselves, and then to the group: what
+    /// threads do with the rows that each of them sees. Only for functions that are faster so, and whose state of no value
+    /// is NULL or nothing to add: that of `avg` says 0 values, which its accumulator of groups takes for having seen some.
+    pub(super) fn by_run(&self) -> bool {
+        let known = matches!(self.function.fun().name(), "sum" | "count" | "min" | "max");
+        known && !self.function.is_distinct() && self.filter.is_none()
+    }
+}
+
 /// What is computed of the rows that are left.
 #[derive(Debug, Clone)]
 pub(super) struct Measures {
@@ -50,6 +64,8 @@ pub(super) struct Measures {
     /// Group expressions that no single dimension answers, over the gathered row.
     pub(super) grouped: Vec<Arc<dyn PhysicalExpr>>,
     pub(super) aggregates: Vec<Measure>,
+    /// Whether all aggregates may be computed of a run of rows first ([`Measure::by_run`]).
+    pub(super) by_run: bool,
     /// Groups, then states.
     pub(super) schema: SchemaRef,
 }
@@ -129,6 +145,15 @@ impl Tally {
     /// Adds rows: `numbers` holds the dimensions' number of each, and is overwritten.
     pub(super) fn add(&mut self, rows: &RecordBatch, numbers: &mut [usize]) -> Result<()> {
         let count = rows.num_rows();
+        if let (Numbering::Dense(ordinals), States::Grouped(states)) =
+            (&mut self.numbering, &mut self.states)
+            && self.measures.by_run
+            && let Some(runs) = runs(numbers)
+        {
+            let runs = runs.into_iter().map(|run| (ordinals.of(numbers[run.start]), run));
+            let runs: Vec<(usize, Range<usize>)> = runs.collect();
+            return add_runs(&self.measures, rows, &runs, ordinals.met().len(), states);
+        }
         let (groups, total) = match &mut self.numbering {
             Numbering::One => (&*numbers, 1),
             Numbering::Dense(ordinals) => {
@@ -270,6 +295,31 @@ fn strides(dimensions: &[Built]) -> Option<(Vec<usize>, usize)> {
         possible = possible.checked_mul(dimension.count.max(1))?;
     }
     Some((strides, possible))
+}
+
+/// Adds runs of rows, each with its group, of so many groups.
+fn add_runs(
+    measures: &Measures,
+    rows: &RecordBatch,
+    runs: &[(usize, Range<usize>)],
+    total: usize,
+    states: &mut [Box<dyn GroupsAccumulator>],
+) -> Result<()> {
+    for (measure, groups) in measures.aggregates.iter().zip(states) {
+        let evaluate =
+            |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
+        let arguments: Vec<ArrayRef> =
+            measure.arguments.iter().map(evaluate).collect::<Result<_>>()?;
+        for (group, run) in runs {
+            let slice = |argument: &ArrayRef| argument.slice(run.start, run.len());
+            let mut whole = measure.function.create_accumulator()?;
+            whole.update_batch(&arguments.iter().map(slice).collect::<Vec<_>>())?;
+            let state =
+                whole.state()?.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>>>()?;
+            groups.merge_batch(&state, &[*group], total)?;
+        }
+    }
+    Ok(())
 }
 
 fn update_whole(
