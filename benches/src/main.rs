@@ -6,7 +6,7 @@
 //! | `customer-value` | scores, deciles, fits and lifetime values ([`customer_value`]); then the customers in millions, 10 if left out, then a part of the name of what to measure |
 //! | `flight` | the wire ([`flight`]); then the rows to transfer in millions, 50 if left out, then `transfer`, `latency` or `cancel` for one part |
 //! | `suites` | Pareto beside its peers ([`suites`]); then the scale factor, 1 if left out, then a part of the name of a suite |
-//! | `datafusion`, `plain-flight` | nothing: this program is a peer itself then, see [`peers`] and [`flight`] |
+//! | `datafusion`, `engine`, `plain-flight` | nothing: this program is a peer itself then, see [`peers`] and [`flight`] |
 //!
 //! Peers run as processes of their own on the same Parquet files with the same threads; times are what each program
 //! measures around its statement. Prints its tables and writes `ground.json`, `customer-value.json`, `flight.json` or
@@ -54,6 +54,9 @@ fn main() -> ExitCode {
     }
     if arguments.first().is_some_and(|first| first == "datafusion") {
         return finish(peers::datafusion::serve());
+    }
+    if arguments.first().is_some_and(|first| first == "engine") {
+        return finish(peers::engine::serve());
     }
     report("ground.json", ground::run(number(0).unwrap_or(1.0)), ground::Figure::json)
 }

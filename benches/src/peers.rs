@@ -2,7 +2,7 @@
 //!
 //! | Column | Layout | How it is asked |
 //! |---|---|---|
-//! | `pareto` | its own tables | [`pareto`]: `pareto sql --timing` |
+//! | `pareto` | its own tables | [`pareto`]: `pareto sql --timing`; many clients: [`engine`], the engine in this program |
 //! | `flight` | the same tables | `flight_sql.py`: `pareto serve` and the ADBC client, from the call to the fetched result |
 //! | `pareto-pq` | views on the files | as `pareto` |
 //! | `datafusion-pq` | the files | [`datafusion`]: DataFusion with default settings, in this program |
@@ -13,10 +13,12 @@
 //!
 //! All get the same files and the same number of threads, told explicitly. Who keeps rows in an order may sort its own tables
 //! by the same columns as the others. Each query runs in a process that has run nothing else: the first run is the cold one
-//! (the files are in the page cache of the system), those that follow are hot. All but `pareto` speak the protocol of
+//! (the files are in the page cache of the system), those that follow are hot. All but `pareto sql` speak the protocol of
 //! `protocol.py`: one request in JSON, one line of JSON for each answer.
 
+mod crowd;
 pub(crate) mod datafusion;
+pub(crate) mod engine;
 mod pareto;
 
 use std::io::Write;
@@ -167,9 +169,6 @@ impl Engine {
         queries: &[&str],
         seconds: f64,
     ) -> Result<Crowd, String> {
-        if matches!(self.runner, Runner::Pareto) {
-            return Err("a process of `pareto sql` has one client; see flight".to_owned());
-        }
         let asked = json!({ "action": "crowd", "queries": queries, "clients": CLIENTS, "seconds": seconds });
         let answers = self.ask(data, asked)?;
         let answer = answers.first().ok_or("no answer")?;
@@ -191,7 +190,8 @@ impl Engine {
             Runner::Pareto | Runner::DataFusion => {
                 let this = std::env::current_exe().map_err(|error| error.to_string())?;
                 let mut command = Command::new(this);
-                command.arg("datafusion");
+                let ours = matches!(self.runner, Runner::Pareto);
+                command.arg(if ours { "engine" } else { "datafusion" });
                 command
             }
         };

@@ -4,15 +4,17 @@
 //! never has our functions or rules.
 
 use std::io::{self, BufRead, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+
+use super::crowd::{Client, crowd, number, texts};
 
 /// Answers the request on standard input.
 pub(crate) fn serve() -> std::result::Result<(), String> {
@@ -44,15 +46,6 @@ pub(crate) fn serve() -> std::result::Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-fn number(request: &Value, name: &str) -> usize {
-    request[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(1)
-}
-
-fn texts(request: &Value) -> Vec<String> {
-    let queries = request["queries"].as_array().into_iter().flatten();
-    queries.filter_map(|query| query.as_str().map(str::to_owned)).collect()
-}
-
 async fn open(request: &Value, threads: usize) -> Result<SessionContext> {
     let context =
         SessionContext::new_with_config(SessionConfig::new().with_target_partitions(threads));
@@ -75,7 +68,10 @@ async fn answer(request: &Value, context: SessionContext) -> Result<Vec<Value>> 
         Some("load") => {
             Ok(vec![json!({ "seconds": 0.0, "version": datafusion::DATAFUSION_VERSION })])
         }
-        Some("crowd") => Ok(vec![crowd(request, context, texts).await?]),
+        Some("crowd") => {
+            let clients = vec![context; number(request, "clients")];
+            Ok(vec![crowd(request, clients).await.map_err(DataFusionError::Execution)?])
+        }
         Some(_) | None => {
             let mut answers = vec![];
             for text in &texts {
@@ -105,33 +101,11 @@ async fn run(request: &Value, context: &SessionContext, text: &str) -> Result<Va
     Ok(json!({ "cold": cold, "hot": hot, "rows": rows }))
 }
 
-async fn crowd(request: &Value, context: SessionContext, texts: Vec<String>) -> Result<Value> {
-    for text in &texts {
-        timed(&context, text).await?;
+impl Client for SessionContext {
+    fn ask<'a>(&'a self, text: &'a str) -> BoxFuture<'a, std::result::Result<(), String>> {
+        async move { timed(self, text).await.map(|_| ()).map_err(|error| error.to_string()) }
+            .boxed()
     }
-    let (context, texts) = (Arc::new(context), Arc::new(texts));
-    let latencies = Arc::new(Mutex::new(vec![]));
-    let until = Duration::from_secs_f64(request["seconds"].as_f64().unwrap_or_default());
-    let began = Instant::now();
-    let mut clients: JoinSet<Result<()>> = JoinSet::new();
-    for client in 0..number(request, "clients") {
-        let (context, texts) = (Arc::clone(&context), Arc::clone(&texts));
-        let latencies = Arc::clone(&latencies);
-        clients.spawn(async move {
-            let mut turn = client;
-            while began.elapsed() < until {
-                let (seconds, _) = timed(&context, &texts[turn % texts.len()]).await?;
-                latencies.lock().unwrap_or_else(PoisonError::into_inner).push(seconds);
-                turn += 1;
-            }
-            Ok(())
-        });
-    }
-    for ended in clients.join_all().await {
-        ended?;
-    }
-    let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(json!({ "seconds": began.elapsed().as_secs_f64(), "latencies": *latencies }))
 }
 
 /// Rows of texts; None is NULL.
