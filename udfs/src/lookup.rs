@@ -471,6 +471,30 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_come_in_runs_pick_what_they_pick_row_by_row() {
+        let longs = |keys: Vec<i64>| Arc::new(Int64Array::from(keys)) as ArrayRef;
+        let lookup = Lookup::build(&longs(vec![0, 1, 3]), false).unwrap().unwrap();
+        let sorted: Vec<i64> = (0..2400).map(|row| row / 600).collect();
+        assert_eq!(runs(&sorted).unwrap().len(), 4);
+        let mixed: Vec<i64> = sorted.iter().map(|key| (key + 1) % 4).rev().collect();
+        let scattered: Vec<i64> = (0..2400).map(|row| row % 4).collect();
+        let mut picked = Picked::default();
+        // The last two follow a batch of which every row was kept.
+        for keys in [sorted, mixed, scattered.clone(), vec![3; 700], scattered, vec![1, 2, 0]] {
+            let expected: Vec<(u32, usize)> = (0_u32..)
+                .zip(&keys)
+                .filter(|(_, key)| **key != 2)
+                .map(|(row, key)| (row, if *key == 3 { 20 } else { 10 * usize::from(*key == 1) }))
+                .collect();
+            lookup.first(&longs(keys), 10, &mut picked).unwrap();
+            let rows = picked.rows().to_vec();
+            let found: Vec<(u32, usize)> =
+                rows.into_iter().zip(picked.groups().iter().copied()).collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
     fn repeated_keys_are_told_unless_they_may_be() {
         let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 1]));
         assert!(Lookup::build(&keys, false).unwrap().is_none());

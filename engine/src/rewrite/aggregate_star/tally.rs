@@ -150,9 +150,12 @@ impl Tally {
             && self.measures.by_run
             && let Some(runs) = runs(numbers)
         {
-            let runs = runs.into_iter().map(|run| (ordinals.of(numbers[run.start]), run));
-            let runs: Vec<(usize, Range<usize>)> = runs.collect();
-            return add_runs(&self.measures, rows, &runs, ordinals.met().len(), states);
+            let grouped = |rows: Range<usize>| {
+                let group = ordinals.of(numbers[rows.start]);
+                Run { group, total: ordinals.met().len(), rows }
+            };
+            let runs: Vec<Run> = runs.into_iter().map(grouped).collect();
+            return add_runs(&self.measures, rows, &runs, states);
         }
         let (groups, total) = match &mut self.numbering {
             Numbering::One => (&*numbers, 1),
@@ -297,12 +300,19 @@ fn strides(dimensions: &[Built]) -> Option<(Vec<usize>, usize)> {
     Some((strides, possible))
 }
 
-/// Adds runs of rows, each with its group, of so many groups.
+/// Rows beside each other that belong to one group.
+struct Run {
+    group: usize,
+    /// The groups met so far. An accumulator takes it that each of them had a row, and a group without a value would
+    /// not be NULL if it were among them too early.
+    total: usize,
+    rows: Range<usize>,
+}
+
 fn add_runs(
     measures: &Measures,
     rows: &RecordBatch,
-    runs: &[(usize, Range<usize>)],
-    total: usize,
+    runs: &[Run],
     states: &mut [Box<dyn GroupsAccumulator>],
 ) -> Result<()> {
     for (measure, groups) in measures.aggregates.iter().zip(states) {
@@ -310,13 +320,13 @@ fn add_runs(
             |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
         let arguments: Vec<ArrayRef> =
             measure.arguments.iter().map(evaluate).collect::<Result<_>>()?;
-        for (group, run) in runs {
-            let slice = |argument: &ArrayRef| argument.slice(run.start, run.len());
+        for Run { group, total, rows } in runs {
+            let slice = |argument: &ArrayRef| argument.slice(rows.start, rows.len());
             let mut whole = measure.function.create_accumulator()?;
             whole.update_batch(&arguments.iter().map(slice).collect::<Vec<_>>())?;
             let state =
                 whole.state()?.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>>>()?;
-            groups.merge_batch(&state, &[*group], total)?;
+            groups.merge_batch(&state, &[*group], *total)?;
         }
     }
     Ok(())
