@@ -32,7 +32,7 @@ pub use model::{
     GrantTarget, Name, PartitionTerm, Principal, PrincipalKind, Right, Schema, Segment, SortTerm,
     Storage, Table, Validation, View,
 };
-pub use scan::{HotColumns, KeySet, NativeScan, ScanCache};
+pub use scan::{HotColumns, KeySet, ListedParquet, NativeScan, ScanCache};
 pub use store::block_cache::BlockCache;
 pub use table_log::{
     AsOf, FileInfo, HistoryEntry, Operation, Removal, TableVersion, Vacuumed, Written,

@@ -5,6 +5,7 @@
 //! * [`prune`]: which files a filter can be answered from, before any is opened;
 //! * [`native`]: the table provider that puts them together;
 //! * [`hot_columns`]: decoded columns kept in memory, and the Parquet source that answers from them;
+//! * [`listed`]: Parquet files of others, read where they are by the same source;
 //! * [`key_set`]: the keys of a join, told to a scan before it begins;
 //! * [`readers`]: what each scan had of the block cache.
 //!
@@ -14,6 +15,7 @@
 mod hot_columns;
 mod key_set;
 mod layout;
+mod listed;
 mod native;
 mod prune;
 mod readers;
@@ -22,6 +24,7 @@ pub(crate) mod statistics;
 pub use hot_columns::{HotColumns, ScanCache};
 pub use key_set::KeySet;
 pub(crate) use layout::Layout;
+pub use listed::ListedParquet;
 pub use native::NativeScan;
 pub(crate) use native::check_store_url;
 

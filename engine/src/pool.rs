@@ -152,6 +152,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn columns_of_files_read_in_place_are_kept_until_the_file_is_another() {
+        let directory = tempdir().unwrap();
+        let session = session(&directory, 256 << 20).await;
+        let file = directory.path().join("t.parquet").display().to_string();
+        session.execute(&format!("COPY t TO '{file}'")).await.unwrap();
+        let sum = format!("EXPLAIN ANALYZE SELECT sum(a), max(b) FROM read_parquet('{file}')");
+        for (turn, hot, decoded) in [(1, false, false), (2, false, true), (3, true, false)] {
+            let plan = ask(&session, &sum).await;
+            assert_eq!(plan.contains("hot_columns=0"), !hot, "{turn}: {plan}");
+            assert_eq!(plan.contains("decoded_columns=0"), !decoded, "{turn}: {plan}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        let anew = format!("COPY (SELECT a + 1 AS a, b FROM t) TO '{file}'");
+        session.execute(&anew).await.unwrap();
+        let plan = ask(&session, &sum).await;
+        assert!(plan.contains("hot_columns=0") && plan.contains("decoded_columns=0"), "{plan}");
+    }
+
+    #[tokio::test]
     async fn a_query_that_holds_batches_needs_no_more_memory_for_kept_columns() {
         let directory = tempdir().unwrap();
         let session = session(&directory, 64 << 20).await;

@@ -6,7 +6,7 @@
 //! For rewrites the scan can be narrowed to some files and can number the file each row came from.
 
 use super::hot_columns::ScanCache;
-use super::hot_columns::source::HotSource;
+use super::hot_columns::source::{Files, HotSource};
 use super::readers::CountingReaders;
 use super::{DataFile, Layout, prune};
 use crate::store::Location;
@@ -283,7 +283,7 @@ impl TableProvider for NativeScan {
             .with_parquet_file_reader_factory(Arc::new(CountingReaders(readers)));
         let hot = state.config().get_extension::<ScanCache>().and_then(|cache| cache.0.clone());
         let source: Arc<dyn FileSource> = match hot {
-            Some(hot) => Arc::new(HotSource::new(source, hot, self.store.as_str())),
+            Some(hot) => Arc::new(HotSource::new(source, hot, self.store.as_str(), Files::Immutable)),
             None => Arc::new(source),
         };
         let config = FileScanConfigBuilder::new(self.store.clone(), source)

@@ -14,7 +14,6 @@ use datafusion::datasource::file_format::FileFormat as Format;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::json::JsonFormat;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
 };
@@ -22,7 +21,7 @@ use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use pareto_catalog::{FileFormat, Storage, Table, Warehouse};
+use pareto_catalog::{FileFormat, ListedParquet, Storage, Table, Warehouse};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use url::Url;
@@ -147,7 +146,7 @@ fn format(source: &FileSource) -> Result<Arc<dyn Format>> {
     let compression = options.take("compression").map(|text| compression(&text)).transpose()?;
     let compression = compression.unwrap_or(FileCompressionType::UNCOMPRESSED);
     let format: Arc<dyn Format> = match source.format {
-        FileFormat::Parquet => Arc::new(ParquetFormat::default()),
+        FileFormat::Parquet => Arc::new(ListedParquet::default()),
         FileFormat::Json => Arc::new(JsonFormat::default().with_file_compression_type(compression)),
         FileFormat::Csv => {
             let mut csv = CsvFormat::default().with_file_compression_type(compression);

@@ -1,8 +1,8 @@
 //! A Parquet source that answers from [`HotColumns`] where it may, and is DataFusion's own source everywhere else.
 //!
-//! It stands in for `ParquetSource` in a scan of immutable files: filters, projections and sort orders are pushed into the
-//! Parquet source as ever, and EXPLAIN shows that source. Only when a file is to be read it asks whether all of the file's
-//! columns in question were wanted before. Then row groups are taken from memory, the missing ones decoded and kept.
+//! It stands in for `ParquetSource` in a scan: filters, projections and sort orders are pushed into the Parquet source as
+//! ever, and EXPLAIN shows that source. Only when a file is to be read it asks whether all of the file's columns in question
+//! were wanted before. Then row groups are taken from memory, the missing ones decoded and kept.
 //!
 //! Row groups are pruned by the same predicates on both ways, those included that a join fills in while it runs. Left to the
 //! Parquet source: scans with a limit or a filter that is applied while decoding, nested columns, virtual columns.
@@ -34,18 +34,51 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// A Parquet source over immutable files, and the columns kept of them.
+/// Whether a path names the same bytes for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scan) enum Files {
+    /// Data files of own tables: written once, and ruled out by the table's log before a scan begins.
+    Immutable,
+    /// Files of others, found by a listing that tells which version of a file there is. Nothing has ruled any out.
+    Listed,
+}
+
+impl Files {
+    /// What the columns of a file are kept under.
+    fn name(self, store: &str, file: &PartitionedFile) -> Arc<str> {
+        let meta = &file.object_meta;
+        match self {
+            Self::Immutable => format!("{store}{}", meta.location),
+            Self::Listed => format!(
+                "{store}{}@{},{:?},{}",
+                meta.location,
+                meta.size,
+                meta.last_modified.timestamp_nanos_opt(),
+                meta.e_tag.as_deref().unwrap_or_default()
+            ),
+        }
+        .into()
+    }
+}
+
+/// A Parquet source, and the columns kept of its files.
 #[derive(Clone)]
 pub(in crate::scan) struct HotSource {
     parquet: Arc<dyn FileSource>,
     hot: Arc<HotColumns>,
     /// Tells equal paths in different stores apart.
     store: Arc<str>,
+    files: Files,
 }
 
 impl HotSource {
-    pub(in crate::scan) fn new(parquet: ParquetSource, hot: Arc<HotColumns>, store: &str) -> Self {
-        Self { parquet: Arc::new(parquet), hot, store: store.into() }
+    pub(in crate::scan) fn new(
+        parquet: ParquetSource,
+        hot: Arc<HotColumns>,
+        store: &str,
+        files: Files,
+    ) -> Self {
+        Self { parquet: Arc::new(parquet), hot, store: store.into(), files }
     }
 
     fn over(&self, parquet: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
@@ -77,6 +110,7 @@ impl HotSource {
         let metrics = parquet.metrics();
         Ok(Some(Reading {
             hot: Arc::clone(&self.hot),
+            files: self.files,
             names: columns.iter().map(|field| field.name().as_str().into()).collect(),
             columns: Arc::new(Schema::new(columns)),
             table: table.clone(),
@@ -203,7 +237,7 @@ struct HotMorselizer {
 
 impl Morselizer for HotMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
-        let name: Arc<str> = format!("{}{}", self.store, file.object_meta.location).into();
+        let name = self.reading.files.name(&self.store, &file);
         // Another part of the file, read by another thread of the same scan, is not another scan.
         let part: Arc<str> = match &file.range {
             Some(range) => format!("{name}:{}", range.start).into(),
@@ -260,6 +294,7 @@ pub(super) struct Pruning {
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) hot: Arc<HotColumns>,
+    files: Files,
     /// The file columns the projection needs.
     pub(super) columns: SchemaRef,
     pub(super) names: Vec<Arc<str>>,
@@ -283,12 +318,12 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Whether the predicate, as far as it is known now, rules a whole file out. What was known when the query was
-    /// planned has ruled files out then.
+    /// planned has ruled out files of own tables then.
     fn skips(&self, file: &PartitionedFile) -> Result<bool> {
         let Some(predicate) = self.predicate.as_ref().filter(|_| self.prunes) else {
             return Ok(false);
         };
-        if snapshot_generation(predicate) == 0 {
+        if self.files == Files::Immutable && snapshot_generation(predicate) == 0 {
             return Ok(false);
         }
         let predicate = replace_columns_with_literals(Arc::clone(predicate), &self.literals(file))?;
