@@ -24,6 +24,7 @@ mod pareto;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -124,6 +125,8 @@ const RUNS: usize = 5;
 const LEAST_RUNS: usize = 3;
 /// No further run when those so far took this long together.
 const ENOUGH_S: u64 = 3;
+/// No further run, however few there were, when those so far took this long together.
+const LONG_S: u64 = 10;
 /// The longest that one query may take, with all its runs.
 const LIMIT_S: u64 = 120;
 /// When all queries of a suite took this long, the rest of them is not asked.
@@ -150,7 +153,13 @@ impl Engine {
         // A peer in Python forks for each query of a request; DataFusion is started anew.
         let at_once = if matches!(self.runner, Runner::DataFusion) { 1 } else { queries.len() };
         let mut said = vec![];
+        let began = Instant::now();
         for queries in queries.chunks(at_once.max(1)) {
+            if began.elapsed() > Duration::from_secs(SUITE_S) {
+                let reason = format!("not asked: those before took {SUITE_S} s");
+                said.extend(vec![Answer::Cannot(reason); queries.len()]);
+                continue;
+            }
             let answers = match self.ask(data, json!({ "action": "run", "queries": queries })) {
                 Ok(answers) => answers,
                 Err(problem) => vec![json!({ "reason": problem }); queries.len()],
@@ -204,6 +213,7 @@ impl Engine {
         request["runs"] = json!(RUNS);
         request["least_runs"] = json!(LEAST_RUNS);
         request["enough_s"] = json!(ENOUGH_S);
+        request["long_s"] = json!(LONG_S);
         request["limit_s"] = json!(LIMIT_S);
         request["suite_s"] = json!(SUITE_S);
         exchange(&mut command, &request).map_err(|problem| format!("{}: {problem}", self.name))

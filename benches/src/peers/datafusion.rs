@@ -91,11 +91,13 @@ async fn timed(context: &SessionContext, text: &str) -> Result<(f64, Vec<RecordB
 async fn run(request: &Value, context: &SessionContext, text: &str) -> Result<Value> {
     let (cold, batches) = timed(context, text).await?;
     let rows = cells(&batches)?;
-    let enough = request["enough_s"].as_f64().unwrap_or_default();
     let mut hot: Vec<f64> = vec![];
-    while hot.len() < number(request, "runs")
-        && (hot.len() < number(request, "least_runs") || hot.iter().sum::<f64>() < enough)
-    {
+    while hot.len() < number(request, "runs") {
+        let few = hot.len() < number(request, "least_runs");
+        let limit = if few { "long_s" } else { "enough_s" };
+        if hot.iter().sum::<f64>() >= request[limit].as_f64().unwrap_or_default() {
+            break;
+        }
         hot.push(timed(context, text).await?.0);
     }
     Ok(json!({ "cold": cold, "hot": hot, "rows": rows }))

@@ -51,7 +51,7 @@ def run(engine, text):
     cold, result = timed(engine.query, text)
     rows = [[cell(value) for value in row] for row in engine.rows(result)]
     hot = []
-    while len(hot) < REQUEST["runs"] and (len(hot) < REQUEST["least_runs"] or sum(hot) < REQUEST["enough_s"]):
+    while len(hot) < REQUEST["runs"] and sum(hot) < REQUEST["enough_s" if len(hot) >= REQUEST["least_runs"] else "long_s"]:
         hot.append(timed(engine.query, text)[0])
     return {"cold": cold, "hot": hot, "rows": rows}
 

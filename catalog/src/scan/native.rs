@@ -283,7 +283,9 @@ impl TableProvider for NativeScan {
             .with_parquet_file_reader_factory(Arc::new(CountingReaders(readers)));
         let hot = state.config().get_extension::<ScanCache>().and_then(|cache| cache.0.clone());
         let source: Arc<dyn FileSource> = match hot {
-            Some(hot) => Arc::new(HotSource::new(source, hot, self.store.as_str(), Files::Immutable)),
+            Some(hot) => {
+                Arc::new(HotSource::new(source, hot, self.store.as_str(), Files::Immutable))
+            }
             None => Arc::new(source),
         };
         let config = FileScanConfigBuilder::new(self.store.clone(), source)
