@@ -1,7 +1,8 @@
 //! On and off agree: random stars, random questions, each answered by plain DataFusion and with the rules.
 //!
 //! The stars have what goes wrong in practice: keys that are NULL, missing or there twice, empty tables, several batches
-//! and partitions. The questions join some dimensions (inner, left, semi, anti), filter, group (not at all, plainly, by
+//! and partitions. A third of the facts are sorted, so that their rows come in runs; half of those lie in Parquet files, one
+//! for each part of their days, whose bounds answer conditions. The questions join some dimensions (inner, left, semi, anti), filter, group (not at all, plainly, by
 //! CUBE, ROLLUP or GROUPING SETS with one set twice), aggregate and filter again. Amounts are multiples of a quarter, so
 //! that sums of floats are exact in any order.
 
@@ -18,6 +19,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Numbers that look random and are the same every time.
@@ -138,8 +140,9 @@ fn values(dice: &mut Dice, rows: usize, bound: u64) -> Vec<Option<i64>> {
 }
 
 /// A fact, four dimensions, and a table that these refer to by their `b`.
-fn star(dice: &mut Dice) -> Vec<(&'static str, MemTable)> {
-    let rows = if dice.once_in(8) { 0 } else { usize::try_from(dice.below(300)).unwrap() };
+fn star(dice: &mut Dice, sorted: bool) -> Vec<(&'static str, MemTable)> {
+    let most = if sorted { 3000 } else { 300 };
+    let rows = if dice.once_in(8) { 0 } else { usize::try_from(dice.below(most)).unwrap() };
     let sizes: Vec<u64> =
         (0..4).map(|_| if dice.once_in(10) { 0 } else { dice.below(25) }).collect();
     // Now and then the keys of the second dimension lie too far apart for an array.
@@ -160,6 +163,13 @@ fn star(dice: &mut Dice) -> Vec<(&'static str, MemTable)> {
     ];
     if dice.once_in(4) {
         fact[5].2.iter_mut().for_each(|value| *value = value.or(Some(1)));
+    }
+    if sorted {
+        // By the first key, and by days, of which none is NULL.
+        fact[0].2.sort_unstable();
+        let days = &mut fact[3].2;
+        days.iter_mut().for_each(|value| *value = value.or(Some(2)));
+        days.sort_unstable();
     }
     let mut tables = vec![("fact", table(dice, &fact))];
     let dimensions: [(&str, Make, i64); 4] =
@@ -256,6 +266,8 @@ fn question(dice: &mut Dice) -> String {
     if dice.once_in(3) {
         conditions.push("amount < 700".to_owned());
     }
+    let days = ["k4 >= DATE '1970-01-06'", "k4 < DATE '1970-01-11'", "k4 IS NOT NULL", "k1 >= 3"];
+    conditions.extend(dice.some_of(&days, 2).into_iter().map(str::to_owned));
     if measures.is_empty() {
         measures.push("count(*)".to_owned());
     }
@@ -397,14 +409,37 @@ fn register(context: &SessionContext, tables: &[(&'static str, Arc<MemTable>)]) 
     }
 }
 
+/// Puts the fact into Parquet files by its days, each sorted by them, and reads it from there.
+async fn file(contexts: [&SessionContext; 2], folder: &Path) {
+    for (part, days) in ["k4 < 4", "k4 BETWEEN 4 AND 8", "k4 > 8"].iter().enumerate() {
+        let days = days.replace("k4", "CAST(k4 AS INT)");
+        let file = folder.join(format!("{part}.parquet")).display().to_string();
+        let rows = format!("SELECT * FROM fact WHERE {days} ORDER BY k4, k1 NULLS FIRST");
+        let copy = format!("COPY ({rows}) TO '{file}' STORED AS PARQUET");
+        answer(contexts[0], &copy).await.unwrap();
+    }
+    for context in contexts {
+        context.deregister_table("fact").unwrap();
+        let folder = folder.display().to_string();
+        context.register_parquet("fact", folder, ParquetReadOptions::default()).await.unwrap();
+    }
+}
+
+/// Whether the bounds of files answered what is asked of a day.
+fn is_answered_by_files(sql: &str, plan: &str) -> bool {
+    let is_asked = |line: &str| line.contains("FilterExec") && line.contains("k4@");
+    plan.contains(".parquet") && sql.contains("k4 >= DATE") && !plan.lines().any(is_asked)
+}
+
 #[test]
 fn answers_do_not_depend_on_the_rules() {
     let (mut answered, mut stars, mut cascades, mut shared) = (0, 0, 0, 0);
-    let (mut ordered, mut snowflakes) = (0, 0);
+    let (mut ordered, mut snowflakes, mut filed, mut unasked) = (0, 0, 0, 0);
     for seed in 0..200 {
         let dice = &mut Dice(seed);
+        let sorted = dice.once_in(3);
         let tables: Vec<_> =
-            star(dice).into_iter().map(|(name, table)| (name, Arc::new(table))).collect();
+            star(dice, sorted).into_iter().map(|(name, table)| (name, Arc::new(table))).collect();
         let partitions = usize::try_from(1 + dice.below(3)).unwrap();
         let batch_size = if dice.once_in(2) { 7 } else { 8192 };
         let (off, on) = (
@@ -413,7 +448,11 @@ fn answers_do_not_depend_on_the_rules() {
         );
         register(&off, &tables);
         register(&on, &tables);
+        let folder = tempfile::tempdir().unwrap();
         wait(async {
+            if sorted && dice.once_in(2) {
+                file([&off, &on], folder.path()).await;
+            }
             for _ in 0..3 {
                 let mut sql = question(dice);
                 if dice.once_in(4) {
@@ -430,6 +469,9 @@ fn answers_do_not_depend_on_the_rules() {
                 let is_snowflake =
                     plan.contains("StarAggregateExec") && sql.contains(" beyond AS ");
                 snowflakes += usize::from(is_snowflake);
+                let is_filed = plan.contains("StarAggregateExec") && plan.contains(".parquet");
+                filed += usize::from(is_filed);
+                unasked += usize::from(is_answered_by_files(&sql, &plan));
             }
         });
     }
@@ -437,6 +479,7 @@ fn answers_do_not_depend_on_the_rules() {
     let enough = answered > 500 && stars > 200 && cascades > 60 && shared > 20;
     assert!(enough, "{answered} answered, {stars} stars, {cascades} cascades, {shared} shared");
     assert!(ordered > 20 && snowflakes > 20, "{ordered} ordered, {snowflakes} snowflakes");
+    assert!(filed > 20 && unasked > 5, "{filed} from files, {unasked} answered by them");
 }
 
 #[test]
@@ -471,7 +514,7 @@ fn little_memory_changes_no_answer() {
 fn plans_show_the_star_and_the_cascade() {
     let dice = &mut Dice(5);
     let tables: Vec<_> =
-        star(dice).into_iter().map(|(name, table)| (name, Arc::new(table))).collect();
+        star(dice, false).into_iter().map(|(name, table)| (name, Arc::new(table))).collect();
     let on = session((1, 8192), true, None);
     register(&on, &tables);
     let sql =
