@@ -2,7 +2,8 @@
 //!
 //! Queries share the pool fairly, and those that can spill do before they fail. A share is what the pool would give if
 //! every operator of every query wanted as much as it can get; most want next to nothing. So an operator may have more than
-//! its share while half of the pool is left for the others: a query that is alone rarely spills. Columns that are only kept because they may
+//! its share while half of the pool is left for the others: a query that is alone rarely spills. The price: where one has
+//! half and the others take their whole shares, the pool is full before the last of them has its own. Columns that are only kept because they may
 //! be asked for again ([`HotColumns`]) live in the same pool, so that its limit is the limit of the process; when a query
 //! cannot grow, they are dropped until it can. Nobody has to size a cache and a pool against each other.
 //!

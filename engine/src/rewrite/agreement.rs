@@ -2,9 +2,9 @@
 //!
 //! The stars have what goes wrong in practice: keys that are NULL, missing or there twice, empty tables, several batches
 //! and partitions. A third of the facts are sorted, so that their rows come in runs; half of those lie in Parquet files, one
-//! for each part of their days, whose bounds answer conditions. The questions join some dimensions (inner, left, semi, anti), filter, group (not at all, plainly, by
-//! CUBE, ROLLUP or GROUPING SETS with one set twice), aggregate and filter again. Amounts are multiples of a quarter, so
-//! that sums of floats are exact in any order.
+//! for each part of their days, whose bounds answer conditions. The questions join some dimensions (inner, left, semi,
+//! anti), filter, group (not at all, plainly, by CUBE, ROLLUP or GROUPING SETS with one set twice), aggregate and filter
+//! again. Amounts are multiples of a quarter, so that sums of floats are exact in any order.
 
 use super::install;
 use crate::settings::ParetoOptions;
