@@ -89,13 +89,10 @@ impl FileFormat for ListedParquet {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = self.0.create_physical_plan(state, config).await?;
         let hot = state.config().get_extension::<ScanCache>().and_then(|cache| cache.0.clone());
-        let config = plan
+        let scan = plan
             .downcast_ref::<DataSourceExec>()
-            .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
-        let (Some(hot), Some(config)) = (hot, config) else { return Ok(plan) };
-        let Some(parquet) = config.file_source().downcast_ref::<ParquetSource>() else {
-            return Ok(plan);
-        };
+            .and_then(|scan| scan.downcast_to_file_source::<ParquetSource>());
+        let (Some(hot), Some((config, parquet))) = (hot, scan) else { return Ok(plan) };
         let store = config.object_store_url.as_str();
         let source = HotSource::new(parquet.clone(), hot, store, Files::Listed);
         let config =
