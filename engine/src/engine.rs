@@ -1,7 +1,7 @@
 //! The engine: one warehouse, one bounded set of resources, any number of sessions.
 //!
-//! Memory is a fair pool shared by all queries (by default 60 % of what the machine or container has); what does not
-//! fit spills to a directory with its own bound; what cannot spill fails by name and leaves the server up. Caches of
+//! Memory is one pool for all queries (by default 60 % of what the machine or container has), of which each step that can
+//! spill is promised a part; what does not fit spills to a directory with its own bound; what cannot spill fails by name and leaves the server up. Caches of
 //! file footers and listings are bounded too. The engine never opens a socket and owns no thread of its own.
 //!
 //! Example: `Engine::open(EngineOptions { warehouse: "./pareto-warehouse".into(), ..Default::default() }).await?`.

@@ -1,19 +1,20 @@
 //! The memory pool of an engine: what queries may use together, and what gives way to them.
 //!
-//! Queries share the pool fairly, and those that can spill do before they fail. A share is what the pool would give if
-//! every operator of every query wanted as much as it can get; most want next to nothing. So an operator may have more than
-//! its share while half of the pool is left for the others: a query that is alone rarely spills. The price: where one has
-//! half and the others take their whole shares, the pool is full before the last of them has its own. Columns that are only kept because they may
-//! be asked for again ([`HotColumns`]) live in the same pool, so that its limit is the limit of the process; when a query
-//! cannot grow, they are dropped until it can. Nobody has to size a cache and a pool against each other.
+//! Operators that can spill do before they fail, each with a part of the pool that is promised to it ([`shares`]). Columns
+//! that are only kept because they may be asked for again ([`HotColumns`]) live in the same pool, so that its limit is the
+//! limit of the process; when a query cannot grow, they are dropped until it can. Nobody has to size a cache and a pool
+//! against each other.
 //!
 //! Example: a limit of 1 GB, 400 MB of kept columns; a sort that needs 800 MB gets them, 200 MB of columns remain.
 
-use datafusion::common::{Result, human_readable_size, resources_datafusion_err};
+mod shares;
+
+use datafusion::common::Result;
 use datafusion::execution::memory_pool::{
-    FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
 };
 use pareto_catalog::HotColumns;
+use shares::Shares;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
@@ -27,8 +28,7 @@ const NAMED_CONSUMERS: NonZeroUsize = match NonZeroUsize::new(5) {
 /// A pool that takes memory back from kept columns.
 #[derive(Debug)]
 pub(crate) struct QueryPool {
-    queries: TrackConsumersPool<FairSpillPool>,
-    limit: usize,
+    queries: TrackConsumersPool<Shares>,
     /// Weak, because what is kept holds on to its pool.
     columns: OnceLock<Weak<HotColumns>>,
 }
@@ -36,8 +36,8 @@ pub(crate) struct QueryPool {
 impl QueryPool {
     /// A pool of `limit` bytes and the columns kept in it, which are at most half of them.
     pub(crate) fn with_columns(limit: usize) -> (Arc<dyn MemoryPool>, Arc<HotColumns>) {
-        let queries = TrackConsumersPool::new(FairSpillPool::new(limit), NAMED_CONSUMERS);
-        let pool = Arc::new(Self { queries, limit, columns: OnceLock::new() });
+        let queries = TrackConsumersPool::new(Shares::new(limit), NAMED_CONSUMERS);
+        let pool = Arc::new(Self { queries, columns: OnceLock::new() });
         let shared = Arc::clone(&pool) as Arc<dyn MemoryPool>;
         let columns = Arc::new(HotColumns::new(limit / 2, &shared));
         pool.columns.get_or_init(|| Arc::downgrade(&columns));
@@ -46,30 +46,6 @@ impl QueryPool {
 
     fn columns(&self) -> Option<Arc<HotColumns>> {
         self.columns.get().and_then(Weak::upgrade)
-    }
-
-    /// Takes memory that is free, beyond the share of who asks while half of the pool is left.
-    fn take(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        let free = self.limit.saturating_sub(self.reserved());
-        if additional > free {
-            return Err(resources_datafusion_err!(
-                "Failed to allocate additional {} for {} with {} already allocated for this reservation - {} remain \
-                 available for the total memory pool: {self}",
-                human_readable_size(additional),
-                reservation.consumer().name(),
-                human_readable_size(reservation.size()),
-                human_readable_size(free)
-            ));
-        }
-        let Err(share) = self.queries.try_grow(reservation, additional) else { return Ok(()) };
-        // Kept columns are in nobody's way: they are given back.
-        let kept = self.columns().map_or(0, |columns| columns.bytes());
-        let used = self.reserved().saturating_sub(kept).saturating_add(additional);
-        if !reservation.consumer().can_spill() || used > self.limit / 2 {
-            return Err(share);
-        }
-        self.queries.grow(reservation, additional);
-        Ok(())
     }
 }
 
@@ -97,15 +73,16 @@ impl MemoryPool for QueryPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         // Kept columns do not make room for each other here: they know better which go first.
         let giving = reservation.consumer().name() != HotColumns::CONSUMER;
-        let mut wanted = additional;
+        let columns = self.columns().filter(|_| giving);
         loop {
-            let Err(full) = self.take(reservation, additional) else { return Ok(()) };
-            let columns = self.columns().filter(|_| giving);
-            if columns.is_none_or(|columns| columns.give_back(wanted) == 0) {
-                return Err(full);
+            let Err(full) = self.queries.try_grow(reservation, additional) else { return Ok(()) };
+            let lack = self.queries.inner().lack(reservation.consumer(), additional);
+            match (lack, &columns) {
+                // Somebody gave back what was lacking in the meantime.
+                (Some(0), _) => {}
+                (Some(lack), Some(columns)) if columns.give_back(lack) > 0 => {}
+                _ => return Err(full),
             }
-            // What is given back is shared among all who can spill, so it may take more than is asked for.
-            wanted = wanted.saturating_mul(2);
         }
     }
 
@@ -214,24 +191,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn one_may_have_more_than_its_share_while_half_is_left() {
-        let (pool, _columns) = QueryPool::with_columns(1000);
-        let spiller = |name: &str| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
-        let (one, two, three, four) =
-            (spiller("one"), spiller("two"), spiller("three"), spiller("four"));
-        // A fourth is the share; the first may have half.
-        one.try_grow(500).unwrap();
-        assert!(one.try_grow(1).is_err());
-        // Nobody else has more than its share then, and each has that while there is memory at all.
-        assert!(two.try_grow(251).is_err());
-        two.try_grow(250).unwrap();
-        three.try_grow(250).unwrap();
-        let full = four.try_grow(1).unwrap_err().to_string();
-        assert!(full.contains("Failed to allocate additional 1.0 B for four"), "{full}");
-        assert_eq!(pool.reserved(), 1000);
-    }
-
     #[tokio::test]
     async fn kept_columns_give_way_to_every_query() {
         let directory = tempdir().unwrap();
@@ -243,12 +202,12 @@ mod tests {
         assert!(kept > 15_000_000, "{kept}");
         let pool = Arc::clone(&session.engine().base().runtime_env().memory_pool);
         let consumer = |name: &str| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
-        // Each may have a quarter of what is not kept: only without columns is that enough.
+        // Only without columns is there enough for all.
         let four = ["a", "b", "c", "d"].map(consumer);
         for one in &four {
-            one.try_grow(8 << 20).unwrap();
+            one.try_grow(7 << 20).unwrap();
         }
-        assert!(reserved(&session) < kept + (32 << 20) && pool.reserved() <= 34 << 20);
+        assert!(reserved(&session) < kept + (28 << 20) && pool.reserved() <= 34 << 20);
         assert!(four[0].try_grow(8 << 20).is_err());
     }
 }
