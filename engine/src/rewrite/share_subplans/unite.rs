@@ -9,6 +9,7 @@
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
 use datafusion::logical_expr::{
     Aggregate, Expr, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, TableSource, Window,
@@ -36,7 +37,10 @@ pub(super) fn unite(one: &LogicalPlan, other: &LogicalPlan) -> Result<Option<Log
                 Projection::try_new(exprs, input).map(LogicalPlan::Projection)
             })
         }
-        (LogicalPlan::Window(a), LogicalPlan::Window(b)) => {
+        // One window operator has its rows in one order, and begins anew with the same columns.
+        (LogicalPlan::Window(a), LogicalPlan::Window(b))
+            if frames(a).is_some() && frames(a) == frames(b) =>
+        {
             let Some(exprs) = both(&a.window_expr, &b.window_expr) else { return Ok(None) };
             over(&a.input, &b.input, |input| Window::try_new(exprs, input).map(LogicalPlan::Window))
         }
@@ -71,6 +75,21 @@ fn over(
     operator: impl FnOnce(Arc<LogicalPlan>) -> Result<LogicalPlan>,
 ) -> Result<Option<LogicalPlan>> {
     unite(one, other)?.map(|input| operator(Arc::new(input))).transpose()
+}
+
+/// By what the rows of a window are kept apart and in order, the same for all of its functions.
+fn frames(window: &Window) -> Option<(&[Expr], &[Sort])> {
+    let Expr::WindowFunction(function) = unaliased(window.window_expr.first()?) else {
+        return None;
+    };
+    Some((&function.params.partition_by, &function.params.order_by))
+}
+
+fn unaliased(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        expr => expr,
+    }
 }
 
 /// The expressions of both; nothing when a name would mean two things.
