@@ -28,6 +28,7 @@ mod link;
 mod node;
 mod unite;
 
+pub(super) use exec::SharedSubplanExec;
 pub(super) use link::LinkSubplans;
 pub(super) use node::SharingPlanner;
 

@@ -9,12 +9,13 @@
 use super::super::star::Role;
 use super::dimension::Dimension;
 use super::run::{Counts, Ready, Run};
-use super::tally::Measures;
+use super::tally::{Label, Measures};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
@@ -23,6 +24,7 @@ use datafusion::physical_plan::filter_pushdown::{
     ChildFilterDescription, FilterDescription, FilterPushdownPhase,
 };
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
@@ -55,6 +57,18 @@ pub(super) struct Work {
     pub(super) measures: Arc<Measures>,
     /// The groups and aggregates, as EXPLAIN shows them.
     pub(super) title: String,
+}
+
+impl Work {
+    /// The place of the fact's column that a group is, if it is one.
+    fn fact_column(&self, label: Label) -> Option<usize> {
+        let Label::Row(place) = label else { return None };
+        let column = self.measures.grouped.get(place)?.downcast_ref::<Column>()?;
+        match self.gathered.get(column.index())? {
+            Origin::Fact(place) => Some(*place),
+            Origin::Dimension(..) => None,
+        }
+    }
 }
 
 /// The plan that an operator stands for, over the inputs it was planned with.
@@ -245,6 +259,33 @@ impl ExecutionPlan for StarAggregateExec {
             all = all.with_child(ChildFilterDescription::all_unsupported(&parent_filters));
         }
         Ok(all)
+    }
+
+    fn child_stats_requests(&self, _partition: Option<usize>) -> Vec<ChildStats> {
+        let dimensions = self.dimensions.iter().map(|_| ChildStats::Skip);
+        std::iter::once(ChildStats::At(None)).chain(dimensions).collect()
+    }
+
+    /// Groups by a column of the fact lie within the bounds of that column. Nothing else is known.
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let mut known = Statistics::new_unknown(&self.schema());
+        let labels = self.work.measures.labels.iter();
+        for (label, group) in labels.zip(&mut known.column_statistics) {
+            let column = self.work.fact_column(*label);
+            let fact = inputs
+                .first()
+                .zip(column)
+                .and_then(|(fact, column)| fact.column_statistics.get(column));
+            if let Some(fact) = fact {
+                group.min_value = fact.min_value.clone().to_inexact();
+                group.max_value = fact.max_value.clone().to_inexact();
+            }
+        }
+        Ok(Arc::new(known))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

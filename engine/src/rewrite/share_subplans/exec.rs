@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 /// A copy of a shared subplan.
 #[derive(Debug)]
-pub(super) struct SharedSubplanExec {
+pub(in super::super) struct SharedSubplanExec {
     number: usize,
     /// Nothing in a copy that reads what another one shows.
     input: Option<Arc<dyn ExecutionPlan>>,
@@ -58,11 +58,11 @@ impl SharedSubplanExec {
         }
     }
 
-    pub(super) fn number(&self) -> usize {
+    pub(in super::super) fn number(&self) -> usize {
         self.number
     }
 
-    pub(super) fn input(&self) -> Option<&Arc<dyn ExecutionPlan>> {
+    pub(in super::super) fn input(&self) -> Option<&Arc<dyn ExecutionPlan>> {
         self.input.as_ref()
     }
 

@@ -54,9 +54,10 @@ impl PhysicalOptimizerRule for LinkSubplans {
     }
 }
 
-/// Whether a copy is planned as the first was: rules saw the same plan, and should do the same with it.
+/// Whether a copy is planned as the first was: rules saw the same plan, and should do the same with it. Readers rely on
+/// which rows come together, so that must be the same too.
 fn gives_the_same(copy: &Arc<dyn ExecutionPlan>, first: &Arc<dyn ExecutionPlan>) -> bool {
-    let partitions = |plan: &Arc<dyn ExecutionPlan>| plan.output_partitioning().partition_count();
+    let partitions = |plan: &Arc<dyn ExecutionPlan>| plan.output_partitioning().to_string();
     copy.schema() == first.schema() && partitions(copy) == partitions(first)
 }
 
