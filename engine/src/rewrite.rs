@@ -10,33 +10,37 @@
 //!
 //! 3. [`join_memberships`]: IN, EXISTS and `in_segment` as values become joins, so they work wherever a value does.
 //!
+//! Among them:
+//!
+//! 4. [`count_distinct`]: different whole numbers and dates are counted with bitmaps, before DataFusion makes groups of them.
+//!
 //! After them, when it is known which columns are needed:
 //!
-//! 4. [`eliminate_joins`]: a join that neither adds a column that is needed nor adds or drops rows is left out, if keys that
+//! 5. [`eliminate_joins`]: a join that neither adds a column that is needed nor adds or drops rows is left out, if keys that
 //!    say `RELY` promise so;
-//! 5. [`share_subplans`]: an aggregate or window that is there twice is computed once. The copies are tied together by the
+//! 6. [`share_subplans`]: an aggregate or window that is there twice is computed once. The copies are tied together by the
 //!    last of all rules on physical plans.
 //!
 //! On physical plans, between DataFusion's: when joins are ordered and filters pushed to the scans, and before exchanges and
 //! sorts are put in, which are then settled for fewer operators, and before filters that only become known while the query
 //! runs are pushed to the scans:
 //!
-//! 6. [`eliminate_filters`]: a condition that the files answer is not asked of their rows;
-//! 7. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
-//! 8. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
+//! 7. [`eliminate_filters`]: a condition that the files answer is not asked of their rows;
+//! 8. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
+//! 9. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
 //!    aggregate of their finest set may be over a star;
-//! 9. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
+//! 10. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
 //!
 //! The last two read a plan as a [`star`].
 //!
 //! And after DataFusion's, when exchanges and sorts are in their places:
 //!
-//! 10. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
-//! 11. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
+//! 11. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
+//! 12. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
 //!     an exchange that keeps one stays;
-//! 12. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
-//! 13. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
-//! 14. [`number_groups`]: groups by one whole number are numbered by an array.
+//! 13. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
+//! 14. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
+//! 15. [`number_groups`]: groups by one whole number are numbered by an array.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
@@ -47,6 +51,7 @@ mod aggregate_star;
 mod agreement;
 mod checked_arithmetic;
 mod compute_days_once;
+mod count_distinct;
 mod derive_grouping_sets;
 mod eliminate_exchanges;
 mod eliminate_filters;
@@ -78,6 +83,9 @@ use order_star_joins::OrderStarJoins;
 use share_subplans::{LinkSubplans, SharingPlanner};
 use std::sync::Arc;
 
+/// The logical rule of DataFusion's that makes groups of a single DISTINCT.
+const SINGLE_DISTINCTS: &str = "single_distinct_aggregation_to_group_by";
+
 /// The physical rule of DataFusion's that ours come before: the one that puts exchanges and sorts in.
 const BEFORE: &str = "EnsureRequirements";
 
@@ -88,6 +96,8 @@ const BEFORE: &str = "EnsureRequirements";
 )]
 pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     let mut logical = Optimizer::new().rules;
+    let place = logical.iter().position(|rule| rule.name() == SINGLE_DISTINCTS).unwrap_or(0);
+    logical.insert(place, Arc::new(count_distinct::CountDistinct));
     logical.insert(0, Arc::new(join_memberships::JoinMemberships));
     logical.push(Arc::new(eliminate_joins::EliminateJoins));
     logical.push(Arc::new(share_subplans::ShareSubplans));

@@ -1,6 +1,6 @@
 //! The settings of a session: the few that `SET` accepts, and how each is checked and applied.
 //!
-//! Ours live under `pareto.` and are on/off switches plus one interval. Of DataFusion's some 190 only those are handed
+//! Ours live under `pareto.` and are on/off switches, an interval, a word and a number. Of DataFusion's some 190 only those are handed
 //! out that cannot make an answer wrong or the server fall over; any other is refused by name, with the nearest known
 //! one. Add a setting only when you can name who would change it.
 //!
@@ -13,7 +13,7 @@ use datafusion::common::extensions_options;
 extensions_options! {
     /// Pareto's own switches, read by its planner rules.
     pub struct ParetoOptions {
-        /// Answer queries from materialized views where that gives the same answer
+        /// Answer queries from materialized views where that gives the same answer, once there are any
         pub rewrite: bool, default = true
         /// Join, group and aggregate a star in one operator
         pub star_aggregate: bool, default = true
@@ -23,6 +23,8 @@ extensions_options! {
         pub join_elimination: bool, default = true
         /// Do not ask rows for conditions that the bounds of their files answer
         pub filter_elimination: bool, default = true
+        /// Count different whole numbers and dates with bitmaps
+        pub distinct_bitmaps: bool, default = true
         /// Compute a subplan that a query has several times once
         pub subplan_sharing: bool, default = true
         /// Let exchanges not keep an order of rows that nobody reads
@@ -96,7 +98,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "pareto.rewrite",
         takes: Takes::Switch,
-        about: "answer queries from materialized views",
+        about: "answer queries from materialized views, once there are any",
     },
     Setting {
         key: "pareto.star_aggregate",
@@ -117,6 +119,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.filter_elimination",
         takes: Takes::Switch,
         about: "do not ask rows for conditions that the bounds of their files answer",
+    },
+    Setting {
+        key: "pareto.distinct_bitmaps",
+        takes: Takes::Switch,
+        about: "count different whole numbers and dates with bitmaps",
     },
     Setting {
         key: "pareto.subplan_sharing",

@@ -25,11 +25,12 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 14] = [
+const SWITCHES: [&str; 15] = [
     "pareto.result_cache",
     "pareto.plan_cache",
     "pareto.join_elimination",
     "pareto.filter_elimination",
+    "pareto.distinct_bitmaps",
     "pareto.subplan_sharing",
     "pareto.order_elimination",
     "pareto.exchange_elimination",

@@ -31,6 +31,7 @@
 //! | `parallel` | shares rows out over the cores |
 //! | `rfm`, `decile`, `concentration`, `segment`, `clv`, `churn` | the packages |
 //! | `chains` | the contracts of whole chains by table name, which a host with tables writes out |
+//! | `distinct` | `count(DISTINCT ..)` of whole numbers and dates, which the planner puts in its place |
 //! | `lookup` | the kernel under joining and grouping a star: from keys to numbers |
 //! | `manual` | writes `docs/functions.md` |
 //!
@@ -48,6 +49,7 @@ mod clv;
 mod concentration;
 mod contract;
 mod decile;
+mod distinct;
 mod distribution;
 mod function;
 #[cfg(test)]
@@ -74,6 +76,7 @@ use datafusion::execution::FunctionRegistry;
 
 pub use calls::{normalize_calls, normalize_statement};
 pub use chains::chains;
+pub use distinct::{count_distinct, counts_distinct};
 pub use function::{Function, Kind, Otherwise, Parameter, Spec};
 pub use manual::manual;
 pub use segment::map_table::segment_map_text;

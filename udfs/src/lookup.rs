@@ -318,6 +318,23 @@ impl Visitor for Numbers<'_> {
     }
 }
 
+/// Calls `each` with the row and the value of every integer that is not NULL.
+pub(crate) fn each_integer(integers: &ArrayRef, mut each: impl FnMut(usize, i64)) -> Result<()> {
+    let nulls = integers.nulls().filter(|nulls| nulls.null_count() > 0);
+    with_integers!(
+        integers,
+        values => {
+            for (row, value) in values.iter().enumerate() {
+                if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
+                    each(row, value.wide());
+                }
+            }
+            Ok(())
+        },
+        else internal_err!("{} are not integers", integers.data_type())
+    )
+}
+
 /// Row and value of the smallest and of the largest key, where keys are integers and there is one.
 pub fn extremes(keys: &ArrayRef) -> Option<((usize, i64), (usize, i64))> {
     with_integers!(

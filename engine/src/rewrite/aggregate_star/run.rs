@@ -2,7 +2,7 @@
 //!
 //! Dimensions are read once for all partitions, at the same time. Then every partition of the fact looks its rows' keys
 //! up, dimension by dimension, the one that drops most first; columns are gathered for the rows that are left only, and
-//! added to the partition's [`Tally`].
+//! added to the partition's [`Tally`], or given as they are once it shows that hardly two belong to one group.
 
 use super::super::states;
 use super::dimension::{Built, Dimension};
@@ -42,6 +42,8 @@ pub(super) struct Counts {
     /// Rows of the fact that were read, and that every dimension kept.
     fact_rows: Count,
     kept_rows: Count,
+    /// Rows given as groups of their own.
+    passed_rows: Count,
     /// Partitions answered by the plain plan.
     plain: Count,
 }
@@ -52,6 +54,7 @@ impl Counts {
             baseline: BaselineMetrics::new(metrics, partition),
             fact_rows: MetricBuilder::new(metrics).counter("fact_rows", partition),
             kept_rows: MetricBuilder::new(metrics).counter("kept_rows", partition),
+            passed_rows: MetricBuilder::new(metrics).counter("skipped_aggregation_rows", partition),
             plain: MetricBuilder::new(metrics).counter("plain", partition),
         }
     }
@@ -92,12 +95,21 @@ impl Run {
             .with_can_spill(true)
             .register(self.context.memory_pool());
         let batch_size = self.context.session_config().batch_size();
+        let options = &self.context.session_config().options().execution;
+        let probe = Probe {
+            rows: options.skip_partial_aggregation_probe_rows_threshold,
+            groups_per_row: options.skip_partial_aggregation_probe_ratio_threshold,
+            can_pass: tally.converts(),
+        };
         let work = Partition {
             run: self,
             ready,
             tally,
             memory,
             batch_size,
+            probe,
+            added_rows: 0,
+            passes: false,
             picked: Picked::default(),
             rows: Some(rows),
         };
@@ -128,6 +140,24 @@ impl Run {
     }
 }
 
+/// When adding rows up is of no use, as DataFusion's partial aggregate decides it, by the same settings.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    /// Asked after that many rows.
+    rows: usize,
+    /// Of no use with more groups for each row.
+    groups_per_row: f64,
+    can_pass: bool,
+}
+
+impl Probe {
+    fn is_useless(self, rows: usize, groups: usize) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "a share, to compare")]
+        let share = groups as f64 / rows as f64;
+        self.can_pass && rows > 0 && rows >= self.rows && share > self.groups_per_row
+    }
+}
+
 /// A partition whose dimensions are ready.
 struct Partition {
     run: Run,
@@ -135,40 +165,57 @@ struct Partition {
     tally: Tally,
     memory: MemoryReservation,
     batch_size: usize,
+    probe: Probe,
+    /// Rows in the tally.
+    added_rows: usize,
+    /// Whether rows are given as they are.
+    passes: bool,
     picked: Picked,
     rows: Option<futures::stream::BoxStream<'static, Result<RecordBatch>>>,
 }
 
 impl Partition {
-    /// Reads on until there are states to give: at the end, or when memory is short.
+    /// Reads on until there are states to give: at the end, when memory is short, or of every batch once rows pass.
     async fn advance(&mut self) -> Result<Option<RecordBatch>> {
         while let Some(rows) = &mut self.rows {
             let Some(batch) = rows.next().await.transpose()? else {
                 self.rows = None;
-                let states = self.tally.emit()?;
-                self.memory.free();
-                self.run.counts.baseline.record_output(states.num_rows());
-                return Ok(Some(states));
+                return self.emit().map(Some);
             };
             let elapsed = self.run.counts.baseline.elapsed_compute().clone();
             let timer = elapsed.timer();
-            self.add(&batch)?;
+            let passed = self.add(&batch)?;
             timer.done();
+            if let Some(states) = passed {
+                self.run.counts.baseline.record_output(states.num_rows());
+                return Ok(Some(states));
+            }
+            if self.probe.is_useless(self.added_rows, self.tally.groups()) {
+                self.passes = true;
+                return self.emit().map(Some);
+            }
             if let Err(full) = self.memory.try_resize(self.tally.bytes()) {
                 if self.tally.groups() < self.batch_size || self.run.work.measures.labels.is_empty()
                 {
                     return Err(full);
                 }
-                let states = self.tally.emit()?;
-                self.memory.free();
-                self.run.counts.baseline.record_output(states.num_rows());
-                return Ok(Some(states));
+                return self.emit().map(Some);
             }
         }
         Ok(None)
     }
 
-    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Empties the tally.
+    fn emit(&mut self) -> Result<RecordBatch> {
+        let states = self.tally.emit()?;
+        self.memory.free();
+        self.added_rows = 0;
+        self.run.counts.baseline.record_output(states.num_rows());
+        Ok(states)
+    }
+
+    /// Adds the rows of a batch to the tally, or gives them back as states.
+    fn add(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>> {
         self.run.counts.fact_rows.add(batch.num_rows());
         let chosen = self.choose(batch)?;
         if let Some(chosen) = &chosen {
@@ -194,7 +241,7 @@ impl Partition {
             }
             started = true;
             if self.picked.rows().is_empty() {
-                return Ok(());
+                return Ok(None);
             }
             keys[*place] = Some(key);
         }
@@ -212,9 +259,15 @@ impl Partition {
         })?;
         self.run.counts.kept_rows.add(rows.num_rows());
         if rows.num_rows() == 0 {
-            return Ok(());
+            return Ok(None);
         }
-        self.tally.add(&rows, self.picked.groups())
+        if self.passes {
+            self.run.counts.passed_rows.add(rows.num_rows());
+            return self.tally.convert(&rows, self.picked.groups()).map(Some);
+        }
+        self.added_rows += rows.num_rows();
+        self.tally.add(&rows, self.picked.groups())?;
+        Ok(None)
     }
 
     /// The rows that the early conditions leave; `None` without any.

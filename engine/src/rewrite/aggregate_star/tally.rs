@@ -8,7 +8,8 @@
 //! processor does for many values at a time, and then to its group.
 //!
 //! What comes out are states, as a partial aggregate gives them, so it may come out at any time and in parts: when memory
-//! is short, [`Tally::emit`] empties the tally and it starts anew.
+//! is short, [`Tally::emit`] empties the tally and it starts anew. Rows of which hardly two belong to one group need not be
+//! added up at all: [`Tally::convert`] makes states of each.
 
 use super::super::states;
 use super::dimension::Built;
@@ -55,6 +56,13 @@ impl Measure {
         let known = matches!(self.function.fun().name(), "sum" | "count" | "min" | "max");
         known && !self.function.is_distinct() && self.filter.is_none()
     }
+
+    /// Its arguments for these rows, and which of them its FILTER keeps.
+    fn evaluate(&self, rows: &RecordBatch) -> Result<(Vec<ArrayRef>, Option<ArrayRef>)> {
+        let evaluate = |expr: &Arc<dyn PhysicalExpr>| column(expr, rows);
+        let arguments = self.arguments.iter().map(evaluate).collect::<Result<_>>()?;
+        Ok((arguments, self.filter.as_ref().map(evaluate).transpose()?))
+    }
 }
 
 /// What is computed of the rows that are left.
@@ -68,6 +76,17 @@ pub(super) struct Measures {
     pub(super) by_run: bool,
     /// Groups, then states.
     pub(super) schema: SchemaRef,
+}
+
+impl Measures {
+    /// The group columns that no single dimension answers, of these rows.
+    fn group(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        self.grouped.iter().map(|expr| column(expr, rows)).collect()
+    }
+}
+
+fn column(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
+    expr.evaluate(rows)?.into_array(rows.num_rows())
 }
 
 /// The accumulators of one partition.
@@ -144,7 +163,6 @@ impl Tally {
 
     /// Adds rows: `numbers` holds the dimensions' number of each, and is overwritten.
     pub(super) fn add(&mut self, rows: &RecordBatch, numbers: &mut [usize]) -> Result<()> {
-        let count = rows.num_rows();
         if let (Numbering::Dense(ordinals), States::Grouped(states)) =
             (&mut self.numbering, &mut self.states)
             && self.measures.by_run
@@ -167,19 +185,14 @@ impl Tally {
                 let numbers: UInt64Array =
                     numbers.iter().map(|number| *number as u64).collect::<Vec<_>>().into();
                 let mut columns: Vec<ArrayRef> = vec![Arc::new(numbers)];
-                for expr in &self.measures.grouped {
-                    columns.push(expr.evaluate(rows)?.into_array(count)?);
-                }
+                columns.extend(self.measures.group(rows)?);
                 scratch.clear();
                 values.intern(&columns, scratch)?;
                 (scratch.as_slice(), values.len())
             }
         };
         for (place, measure) in self.measures.aggregates.iter().enumerate() {
-            let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(count);
-            let arguments: Vec<ArrayRef> =
-                measure.arguments.iter().map(evaluate).collect::<Result<_>>()?;
-            let kept = measure.filter.as_ref().map(evaluate).transpose()?;
+            let (arguments, kept) = measure.evaluate(rows)?;
             let kept = kept.as_ref().map(|kept| kept.as_boolean());
             match &mut self.states {
                 States::Grouped(states) => {
@@ -189,6 +202,30 @@ impl Tally {
             }
         }
         Ok(())
+    }
+
+    /// Whether rows may as well be given as they are, each a group of its own: where groups are hashed, and every function
+    /// can say the states of one row without an accumulator for it.
+    pub(super) fn converts(&self) -> bool {
+        let mut functions = self.measures.aggregates.iter().map(|measure| &measure.function);
+        matches!(self.numbering, Numbering::Hashed { .. })
+            && functions.all(|function| function.groups_accumulator_supported())
+    }
+
+    /// The states of each row, as [`Tally::emit`] would give them if no two rows belonged to one group.
+    pub(super) fn convert(&self, rows: &RecordBatch, numbers: &[usize]) -> Result<RecordBatch> {
+        let States::Grouped(states) = &self.states else {
+            return internal_err!("one group has no rows of its own");
+        };
+        let mut columns = self.label(numbers, &self.measures.group(rows)?)?;
+        for (measure, state) in self.measures.aggregates.iter().zip(states) {
+            let (arguments, kept) = measure.evaluate(rows)?;
+            let kept = kept.as_ref().map(|kept| kept.as_boolean());
+            columns.extend(state.convert_to_state(&arguments, kept)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let schema = Arc::clone(&self.measures.schema);
+        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
     }
 
     /// Memory it holds.
@@ -316,10 +353,7 @@ fn add_runs(
     states: &mut [Box<dyn GroupsAccumulator>],
 ) -> Result<()> {
     for (measure, groups) in measures.aggregates.iter().zip(states) {
-        let evaluate =
-            |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
-        let arguments: Vec<ArrayRef> =
-            measure.arguments.iter().map(evaluate).collect::<Result<_>>()?;
+        let (arguments, _) = measure.evaluate(rows)?;
         for Run { group, total, rows } in runs {
             let slice = |argument: &ArrayRef| argument.slice(rows.start, rows.len());
             let mut whole = measure.function.create_accumulator()?;
