@@ -1,8 +1,8 @@
 //! Writes: INSERT, OVERWRITE, UPDATE, DELETE, MERGE, TRUNCATE and CREATE TABLE AS, each as one atomic commit.
 //!
 //! New files are written first and become visible with the commit; a statement that fails leaves the table as it was.
-//! When another writer commits first and that matters, the statement is planned again on the new version, a few times,
-//! and then fails with a conflict that says so.
+//! When another writer commits first and that matters, UPDATE, DELETE, MERGE and an INSERT that gave surrogate keys are planned
+//! again on the new version, a hundred times at most; OVERWRITE fails with a conflict that says so.
 //!
 //! Files are never changed in place: a row that changes means that its file is written anew ([`rewrite`]).
 

@@ -14,6 +14,8 @@
 //! | spill compression | lz4 | disk is slower than lz4 |
 //! | information schema of DataFusion | off | ours is complete |
 //! | `TIMESTAMP` | microseconds | as tables store it; nanoseconds end in 2262 |
+//! | files split by statistics | on | files of one order stay in it, each thread reading those of a range |
+//! | text types | `Utf8` | what clients are sent; views are made where they pay |
 //! | spans | on | errors point at the column |
 
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! `system`: the warehouse described the way its operator needs it.
 //!
 //! Files and partitions come from the table logs, opened when the table is scanned; the rest from the catalog and from
-//! memory. `rollups` and `refreshes` have their final columns and no rows until materialized views exist. A user sees
+//! memory. `jobs`, `rollups` and `refreshes` have their final columns and no rows until materialized views exist. A user sees
 //! their own statements, rights and roles, and of tables what their rights reach; an administrator sees all.
 //!
 //! Example: `SELECT table_name, sum(size_bytes) FROM system.files GROUP BY table_name`.

@@ -13,8 +13,8 @@
 //!
 //! The dispatch is our own because the one that comes with `arrow-flight` answers half of the protocol with
 //! "unimplemented" and cannot be extended. This is the only part of Pareto that knows gRPC, and it knows no SQL: every
-//! question about data goes to a [`pareto_engine::Session`]. It holds no state beyond sessions, prepared statements
-//! and the plans of tickets, each on a bounded shelf.
+//! question about data goes to a [`pareto_engine::Session`]. It holds no state beyond sessions, prepared statements,
+//! transactions, polls and tickets, each on a bounded shelf.
 
 pub(crate) mod action;
 pub(crate) mod attempts;

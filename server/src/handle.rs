@@ -6,7 +6,7 @@
 //! ```text
 //! shelf.put(plan) ──> 01 9f3c...   (client keeps it)   01 9f3c... ──> shelf.get ──> plan
 //! after `idle` without a get       ──> NOT_FOUND, prepare it again
-//! a shelf that is full             ──> RESOURCE_EXHAUSTED, close something
+//! a shelf that is full             ──> RESOURCE_EXHAUSTED, close something; or what was unused the longest makes room
 //! bytes that are no handle         ──> INVALID_ARGUMENT
 //! ```
 //!

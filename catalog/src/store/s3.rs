@@ -1,8 +1,8 @@
 //! S3 and everything that speaks it. Put-if-absent is `If-None-Match: *`, which the commit protocol rests on.
 //!
 //! Settings come from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`
-//! (other stores than AWS; path-style addresses are then used), `AWS_ALLOW_HTTP`. Requests give up after 30 seconds in
-//! all, retries included, so that a wrong endpoint is an error and not a hang.
+//! (other stores than AWS; path-style addresses are then used), `AWS_ALLOW_HTTP`. A request may take 20 seconds
+//! and is not tried again after 25, so that a wrong endpoint is an error and not a hang.
 //!
 //! Example: `s3://bucket/warehouse`.
 

@@ -1,8 +1,8 @@
 //! `pareto doctor`: checks a store and the catalog in it, one line per check.
 //!
 //! ```text
-//! ok    put-if-absent   64 writers raced for one name, one won
-//! FAIL  clock           the store's clock is 93 s ahead of this machine's; set up time synchronisation
+//! ok    atomic put-if-absent         one winner among 16 in each of 4 races
+//! FAIL  clock                        this machine's clock and the store's are 93 s apart
 //! ```
 //!
 //! The findings are the result, so they go to standard output; the exit code is 1 when any check fails.

@@ -1,6 +1,6 @@
 //! Many rows bound to one `INSERT .. VALUES (?, ?)`: one statement, one commit.
 //!
-//! Drivers bind a batch of rows to an INSERT of one row. Run row by row that would be a commit each; instead the row
+//! Drivers bind a batch of rows to an INSERT of one row. Run row by row that would be a statement each; instead the row
 //! of placeholders becomes all rows at once, written out while they are few and read from a file when they are many:
 //!
 //! ```text

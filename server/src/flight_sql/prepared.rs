@@ -5,7 +5,7 @@
 //! CreatePreparedSubstraitPlan(plan)                  ──> the same
 //! DoPut(CommandPreparedStatementQuery, rows)         ──> binds them
 //! GetFlightInfo(CommandPreparedStatementQuery)       ──> a ticket for the statement with what is bound now
-//! DoPut(CommandPreparedStatementUpdate, rows)        ──> runs it once per row, answers the count
+//! DoPut(CommandPreparedStatementUpdate, rows)        ──> runs it for every row, all or none, answers the count
 //! ClosePreparedStatement(handle)
 //! ```
 //!

@@ -3,7 +3,8 @@
 //! An option lists the ways that would do. One of them must be the way it is done here; otherwise the answer would not be
 //! the one that was asked for, and the call is refused with the way it is done.
 //!
-//! Example: `overflow: [ERROR]` is refused for `add`, whose whole numbers wrap around; `overflow: [ERROR, SILENT]` is not.
+//! Example: `overflow: [SATURATE]` is refused for `add`, whose whole numbers are an error when they outgrow their type;
+//! `overflow: [SATURATE, ERROR]` is not, nor is `SILENT`, which leaves open what is answered then.
 
 use crate::error::{EngineError, Result};
 use crate::substrait::messages::functions::FunctionOption;
@@ -17,7 +18,7 @@ const WAYS: &[(&str, &[&str], &[&str])] = &[
     ("negative_start", &[], &["LEFT_OF_BEGINNING"]),
     ("null_handling", &["concat"], &["IGNORE_NULLS", "ACCEPT_NULLS"]),
     ("on_domain_error", &["sqrt"], &["ERROR"]),
-    ("overflow", &[], &["SILENT"]),
+    ("overflow", &[], &["ERROR", "SILENT"]),
     ("rounding", &["round"], &["TIE_AWAY_FROM_ZERO"]),
     ("rounding", &[], &["TIE_TO_EVEN"]),
 ];
@@ -77,8 +78,8 @@ mod tests {
             };
             assert_eq!(check(function, &[option]).is_ok(), accepted, "{function} {name}");
         };
-        accepts("add", "overflow", &["ERROR"], false);
-        accepts("add", "overflow", &["ERROR", "silent"], true);
+        accepts("add", "overflow", &["SATURATE"], false);
+        accepts("add", "overflow", &["SATURATE", "error"], true);
         accepts("add", "overflow", &[], true);
         accepts("like", "case_sensitivity", &["CASE_INSENSITIVE"], true);
         accepts("contains", "case_sensitivity", &["CASE_INSENSITIVE"], false);
