@@ -323,7 +323,7 @@ def others():
     yield ("definition", "DdlRel", plan(Rel(ddl=proto.DdlRel(op="DDL_OP_DROP"))))
     yield ("newer relation", "newer", plan(Rel(top_n=proto.TopNRel(input=notes))))
     yield ("single join", "LeftSingle", plan(joined(notes, notes, "LEFT_SINGLE", literal(boolean=True))))
-    yield ("wrong option", "overflow", plan(projected(notes, 3, call("add", field(0), field(0), overflow="ERROR")), ["s"]))
+    yield ("wrong option", "overflow", plan(projected(notes, 3, call("add", field(0), field(0), overflow="SATURATE")), ["s"]))
     yield ("column out of range", "refers to column 9", plan(projected(notes, 3, field(9)), ["x"]))
     yield ("wrong names", "2 names for 3 columns", plan(notes, ["a", "b"]))
     yield ("changed rows", "MODIFIED_RECORDS", plan(written("DELETE", "notes", NOTES, notes, output="OUTPUT_MODE_MODIFIED_RECORDS")))
