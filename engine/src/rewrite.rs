@@ -40,7 +40,8 @@
 //!     an exchange that keeps one stays;
 //! 13. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
 //! 14. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
-//! 15. [`number_groups`]: groups by one whole number are numbered by an array.
+//! 15. [`number_groups`]: groups by one whole number are numbered by an array;
+//! 16. [`pack_sorts`]: rows are sorted by whole numbers as one number each.
 //!
 //! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
 //! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
@@ -61,6 +62,7 @@ mod exact_decimals;
 mod join_memberships;
 mod number_groups;
 mod order_star_joins;
+mod pack_sorts;
 mod read_neighbours;
 mod share_subplans;
 mod star;
@@ -116,6 +118,7 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     physical.push(Arc::new(read_neighbours::ReadNeighbours));
     physical.push(Arc::new(compute_days_once::ComputeDaysOnce));
     physical.push(Arc::new(number_groups::NumberGroups));
+    physical.push(Arc::new(pack_sorts::PackSorts));
     physical.push(Arc::new(LinkSubplans));
     builder
         .with_optimizer_rules(logical)

@@ -25,6 +25,8 @@ extensions_options! {
         pub filter_elimination: bool, default = true
         /// Count different whole numbers and dates with bitmaps
         pub distinct_bitmaps: bool, default = true
+        /// Sort rows by whole numbers as one number each
+        pub packed_sorts: bool, default = true
         /// Compute a subplan that a query has several times once
         pub subplan_sharing: bool, default = true
         /// Let exchanges not keep an order of rows that nobody reads
@@ -124,6 +126,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "pareto.distinct_bitmaps",
         takes: Takes::Switch,
         about: "count different whole numbers and dates with bitmaps",
+    },
+    Setting {
+        key: "pareto.packed_sorts",
+        takes: Takes::Switch,
+        about: "sort rows by whole numbers as one number each",
     },
     Setting {
         key: "pareto.subplan_sharing",

@@ -25,12 +25,13 @@ struct Database {
 }
 
 /// The switches of our optimisations.
-const SWITCHES: [&str; 15] = [
+const SWITCHES: [&str; 16] = [
     "pareto.result_cache",
     "pareto.plan_cache",
     "pareto.join_elimination",
     "pareto.filter_elimination",
     "pareto.distinct_bitmaps",
+    "pareto.packed_sorts",
     "pareto.subplan_sharing",
     "pareto.order_elimination",
     "pareto.exchange_elimination",

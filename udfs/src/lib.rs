@@ -33,6 +33,7 @@
 //! | `chains` | the contracts of whole chains by table name, which a host with tables writes out |
 //! | `distinct` | `count(DISTINCT ..)` of whole numbers and dates, which the planner puts in its place |
 //! | `lookup` | the kernel under joining and grouping a star: from keys to numbers |
+//! | `packed` | the kernel under sorting by numbers |
 //! | `manual` | writes `docs/functions.md` |
 //!
 //! To add a function: a file in its package with a `Spec` and a plan, a line in the package's
@@ -56,6 +57,7 @@ mod function;
 mod invariance;
 pub mod lookup;
 mod manual;
+mod packed;
 mod parallel;
 mod ranking;
 mod rfm;
@@ -79,6 +81,7 @@ pub use chains::chains;
 pub use distinct::{count_distinct, counts_distinct};
 pub use function::{Function, Kind, Otherwise, Parameter, Spec};
 pub use manual::manual;
+pub use packed::{Packed, SortColumn, packs};
 pub use segment::map_table::segment_map_text;
 pub use segment::maps::{Cells, MAPS, Map, Range, Rule};
 

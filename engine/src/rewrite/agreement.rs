@@ -348,6 +348,7 @@ fn session(dice: (usize, usize), on: bool, memory: Option<usize>) -> SessionCont
         star_aggregate: on,
         grouping_cascade: on,
         distinct_bitmaps: on,
+        packed_sorts: on,
         subplan_sharing: on,
         order_elimination: on,
         exchange_elimination: on,
