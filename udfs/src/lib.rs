@@ -81,7 +81,7 @@ pub use chains::chains;
 pub use distinct::{count_distinct, counts_distinct};
 pub use function::{Function, Kind, Otherwise, Parameter, Spec};
 pub use manual::manual;
-pub use packed::{Packed, SortColumn, packs};
+pub use packed::{Packed, packs};
 pub use segment::map_table::segment_map_text;
 pub use segment::maps::{Cells, MAPS, Map, Range, Rule};
 

@@ -33,9 +33,6 @@ pub struct Packed {
     done: u32,
 }
 
-/// One of the columns to sort by, in pieces.
-pub type SortColumn = (Vec<ArrayRef>, SortOptions);
-
 /// Whether a column of a type can be packed: whole numbers, dates, timestamps and decimals of up to 38 digits.
 #[must_use]
 pub fn packs(kind: &DataType) -> bool {
@@ -46,34 +43,36 @@ impl Packed {
     /// Bytes that a row takes on its way.
     pub const ROW_BYTES: usize = 2 * size_of::<(u64, u32)>();
 
-    /// Packs columns, the first of which matters most; `None` when they need more than 64 bits together, or there are more
-    /// than 2^32 rows.
+    /// So many rows, in the order they come in; `None` for more than 2^32.
+    #[must_use]
+    pub fn new(rows: usize) -> Option<Self> {
+        let rows = u32::try_from(rows).ok()?;
+        let rows = (0..rows).map(|row| (0, row)).collect();
+        Some(Self { rows, other: Vec::new(), bits: 0, done: 0 })
+    }
+
+    /// Packs a column in, by which rows are sorted where all before it are equal; false when it does not fit into the bits
+    /// that are left. It comes in pieces that have all rows together.
     ///
     /// # Errors
     /// For a column of a type that does not pack.
-    pub fn new(columns: &[SortColumn]) -> Result<Option<Self>> {
-        let count: usize = columns.first().map_or(0, |(pieces, _)| lengths(pieces).sum());
-        let Ok(last) = u32::try_from(count) else { return Ok(None) };
-        let mut rows: Vec<(u64, u32)> = (0..last).map(|row| (0, row)).collect();
-        let mut bits = 0;
-        for (pieces, options) in columns {
-            let Some(codes) = Codes::of(pieces, *options)? else { return Ok(None) };
-            bits += codes.bits;
-            if bits > u64::BITS {
-                return Ok(None);
-            }
-            let mut start = 0;
-            for piece in pieces {
-                let rows = &mut rows[start..start + piece.len()];
-                for (number, _) in rows.iter_mut() {
-                    // A column of 64 bits is the only one that is not constant.
-                    *number = number.checked_shl(codes.bits).unwrap_or_default() | codes.null;
-                }
-                codes.write(piece, rows)?;
-                start += piece.len();
-            }
+    pub fn column(&mut self, pieces: &[ArrayRef], options: SortOptions) -> Result<bool> {
+        let Some(codes) = Codes::of(pieces, options)? else { return Ok(false) };
+        self.bits += codes.bits;
+        if self.bits > u64::BITS {
+            return Ok(false);
         }
-        Ok(Some(Self { rows, other: Vec::new(), bits, done: 0 }))
+        let mut rest = self.rows.as_mut_slice();
+        for piece in pieces {
+            let (rows, after) = rest.split_at_mut(piece.len());
+            for (number, _) in rows.iter_mut() {
+                // A column of 64 bits is the only one that is not constant.
+                *number = number.checked_shl(codes.bits).unwrap_or_default() | codes.null;
+            }
+            codes.write(piece, rows)?;
+            rest = after;
+        }
+        Ok(true)
     }
 
     /// Puts the rows in order by a few more bits; whether there are more.
@@ -113,10 +112,6 @@ impl Packed {
     pub fn into_order(self) -> Vec<u32> {
         self.rows.into_iter().map(|(_, row)| row).collect()
     }
-}
-
-fn lengths(pieces: &[ArrayRef]) -> impl Iterator<Item = usize> {
-    pieces.iter().map(|piece| piece.len())
 }
 
 /// How the values of a column become numbers from 0 on, in the order that is asked for.
@@ -190,8 +185,16 @@ mod tests {
 
     type Row = (Option<i64>, Option<i128>, u64);
 
+    type SortColumn = (Vec<ArrayRef>, SortOptions);
+
     fn order(columns: &[SortColumn]) -> Option<Vec<u32>> {
-        let mut packed = Packed::new(columns).unwrap()?;
+        let rows = columns[0].0.iter().map(|piece| piece.len()).sum();
+        let mut packed = Packed::new(rows).unwrap();
+        for (pieces, options) in columns {
+            if !packed.column(pieces, *options).unwrap() {
+                return None;
+            }
+        }
         while packed.pass() {}
         Some(packed.into_order())
     }
@@ -249,6 +252,7 @@ mod tests {
         assert_eq!(order(&[(vec![nulls], options)]), None);
         assert_eq!(order(&[(vec![], options)]), Some(vec![]));
         let text: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
-        assert!(!packs(text.data_type()) && Packed::new(&[(vec![text], options)]).is_err());
+        assert!(!packs(text.data_type()));
+        assert!(Packed::new(1).unwrap().column(&[text], options).is_err());
     }
 }

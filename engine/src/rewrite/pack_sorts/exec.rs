@@ -25,12 +25,15 @@ use datafusion::physical_plan::{
     InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions,
 };
 use futures::{StreamExt, TryStreamExt};
-use pareto_udfs::{Packed, SortColumn};
+use pareto_udfs::Packed;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// More bytes are sorted in pieces, by the plain sort: texts of one piece could outgrow their offsets.
 const MOST_BYTES: usize = 1 << 30;
+
+/// So are more rows: a pass over them would keep others waiting, and who cancels.
+const MOST_ROWS: usize = 1 << 24;
 
 /// Sorts by numbers.
 #[derive(Debug)]
@@ -167,15 +170,26 @@ impl Work {
             batches.push(batch);
             // The rows, their copy in one piece, and their numbers.
             let needed = 2 * bytes + rows * Packed::ROW_BYTES;
-            if bytes > MOST_BYTES || self.memory.try_resize(needed).is_err() {
+            let too_many = bytes > MOST_BYTES || rows > MOST_ROWS;
+            if too_many || self.memory.try_resize(needed).is_err() {
                 return self.plainly(batches, Some(input));
             }
         }
         let elapsed = self.metrics.elapsed_compute().clone();
+        let Some(mut packed) = Packed::new(rows) else { return self.plainly(batches, None) };
+        for column in self.sort.expr() {
+            tokio::task::yield_now().await;
+            let _timer = elapsed.timer();
+            let piece = |batch: &RecordBatch| -> Result<ArrayRef> {
+                column.expr.evaluate(batch)?.into_array(batch.num_rows())
+            };
+            let pieces: Vec<_> = batches.iter().map(piece).collect::<Result<_>>()?;
+            if !packed.column(&pieces, column.options)? {
+                return self.plainly(batches, None);
+            }
+        }
+        tokio::task::yield_now().await;
         let timer = elapsed.timer();
-        let Some(mut packed) = Packed::new(&self.columns(&batches)?)? else {
-            return self.plainly(batches, None);
-        };
         let whole = concat_batches(&self.schema, &batches)?;
         drop(batches);
         timer.done();
@@ -187,17 +201,6 @@ impl Work {
             }
         }
         Ok(self.taken_out(whole, packed.into_order().into()))
-    }
-
-    /// The columns to sort by.
-    fn columns(&self, batches: &[RecordBatch]) -> Result<Vec<SortColumn>> {
-        let column = |sort: &datafusion::physical_expr::PhysicalSortExpr| {
-            let piece = |batch: &RecordBatch| -> Result<ArrayRef> {
-                sort.expr.evaluate(batch)?.into_array(batch.num_rows())
-            };
-            Ok((batches.iter().map(piece).collect::<Result<_>>()?, sort.options))
-        };
-        self.sort.expr().iter().map(column).collect()
     }
 
     /// The rows in their order, a batch at a time.
