@@ -5,7 +5,7 @@
 //! limit of the process; when a query cannot grow, they are dropped until it can. Nobody has to size a cache and a pool
 //! against each other.
 //!
-//! Example: a limit of 1 GB, 400 MB of kept columns; a sort that needs 800 MB gets them, 200 MB of columns remain.
+//! Example: a limit of 1 GB, 400 MB of kept columns; a sort that needs 700 MB gets them, 300 MB of columns remain.
 
 mod shares;
 

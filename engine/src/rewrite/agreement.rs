@@ -1,10 +1,11 @@
 //! On and off agree: random stars, random questions, each answered by plain DataFusion and with the rules.
 //!
 //! The stars have what goes wrong in practice: keys that are NULL, missing or there twice, empty tables, several batches
-//! and partitions. A third of the facts are sorted, so that their rows come in runs; half of those lie in Parquet files, one
-//! for each part of their days, whose bounds answer conditions. The questions join some dimensions (inner, left, semi,
-//! anti), filter, group (not at all, plainly, by CUBE, ROLLUP or GROUPING SETS with one set twice), aggregate and filter
-//! again. Every other session soon stops adding up rows that hardly share groups. Amounts are multiples of a quarter, so that sums of floats are exact in any order.
+//! and partitions. A third of the facts are sorted, so that their rows come in runs; half of those lie in Parquet files,
+//! one for each part of their days, whose bounds answer conditions. The questions join some dimensions (inner, left,
+//! semi, anti), filter, group (not at all, plainly, by CUBE, ROLLUP or GROUPING SETS with one set twice), aggregate and
+//! filter again. Every other session soon stops adding up rows that hardly share groups. Amounts are multiples of a
+//! quarter, so that sums of floats are exact in any order.
 
 use super::install;
 use crate::settings::ParetoOptions;

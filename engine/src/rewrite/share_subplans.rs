@@ -12,12 +12,13 @@
 //!                                                         ..
 //! ```
 //!
-//! What is shared are aggregates and windows, with what is computed and filtered right above them: they read all of their
-//! input before they answer, and mostly answer with less. Joins and scans stay where they are, so that each copy is still
-//! pruned for its reader, and the star aggregate and kept columns still do their part. Two subplans are the same when they
-//! give the same rows of the same versions of tables; if their readers need different columns, [`unite`] makes one of them
-//! that has all. Whether they were one `WITH` query or written twice does not matter. Nothing that gives another value each time, as `random()`, is shared, nor what holds a subquery as a
-//! value, nor anything within a recursive query.
+//! What is shared are aggregates and windows, with what is computed and filtered right above them: they read all of
+//! their input before they answer, and mostly answer with less. Joins and scans stay where they are, so that each copy
+//! is still pruned for its reader, and the star aggregate and kept columns still do their part. Two subplans are the
+//! same when they give the same rows of the same versions of tables; if their readers need different columns, [`unite`]
+//! makes one of them that has all. Whether they were one `WITH` query or written twice does not matter. Nothing that
+//! gives another value each time, as `random()`, is shared, nor what holds a subquery as a value, nor anything within a
+//! recursive query.
 //!
 //! On physical plans, at their end, [`link`] ties the copies together, and [`exec`] computes the first of them that is
 //! asked and keeps its rows for the others: in memory, or on disk when that is full.
