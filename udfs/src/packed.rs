@@ -6,8 +6,8 @@
 //!
 //! Equal rows stay in the order they come in. Columns that need more than 64 bits together are left to others.
 //!
-//! Example: by `customer` ascending and `day` descending, (7, 3), (5, 1), (7, 4) are the numbers 0b1_1, 0b0_0 and 0b1_0 when
-//! customers are 5 to 7 and days 1 to 4, with more bits than are shown here; their order is 1, 2, 0.
+//! Example: by `customer` ascending and `day` descending, with customers 5 to 7 and days 1 to 4, (7, 3), (5, 1), (7, 4) are the
+//! numbers 0b10_01, 0b00_11 and 0b10_00; their order is 1, 2, 0.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::SortOptions;
@@ -15,12 +15,7 @@ use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::common::Result;
 
 use crate::lookup::{KeysMet, each_integer};
-
-const DIGIT_BITS: u32 = 11;
-const DIGITS: usize = 1 << DIGIT_BITS;
-
-/// Fewer rows are in order before a pass has counted them.
-const FEW: usize = 2_048;
+use crate::ranking::{DIGIT_BITS, FEW, pass};
 
 /// Rows on their way into order.
 #[derive(Debug)]
@@ -84,24 +79,8 @@ impl Packed {
         if self.done >= self.bits {
             return false;
         }
-        let shift = self.done;
-        let digit = |number: u64| {
-            usize::try_from((number >> shift) & (DIGITS as u64 - 1)).unwrap_or_default()
-        };
-        let mut places = [0_usize; DIGITS];
-        for (number, _) in &self.rows {
-            places[digit(*number)] += 1;
-        }
-        let mut next = 0;
-        for place in &mut places {
-            next += std::mem::replace(place, next);
-        }
         self.other.resize(self.rows.len(), (0, 0));
-        for row in &self.rows {
-            let place = &mut places[digit(row.0)];
-            self.other[*place] = *row;
-            *place += 1;
-        }
+        pass(&self.rows, &mut self.other, self.done, |(number, _)| number);
         std::mem::swap(&mut self.rows, &mut self.other);
         self.done += DIGIT_BITS;
         self.done < self.bits

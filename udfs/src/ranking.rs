@@ -21,7 +21,7 @@ pub(crate) mod survey;
 use datafusion::common::{DataFusionError, Result};
 
 pub(crate) use ordered::{Ordered, Scale};
-pub(crate) use radix::sort;
+pub(crate) use radix::{DIGIT_BITS, FEW, pass, sort};
 pub(crate) use survey::Survey;
 
 use crate::parallel::{self, CHUNK};

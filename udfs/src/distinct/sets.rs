@@ -92,6 +92,8 @@ impl Sets {
     pub(super) fn merge(&mut self, group: usize, state: &[u8]) -> Result<()> {
         let of = |value: i64| (group, value);
         match (state::read(state)?, &mut *self) {
+            // One without values knows no window.
+            (State::Bitmap(_, bitmap), _) if bitmap.is_empty() => {}
             (State::Bitmap(window, bitmap), Self::Bitmaps(bitmaps))
                 if bitmaps.window.is_none_or(|own| own == window) =>
             {
@@ -106,6 +108,7 @@ impl Sets {
                 let rows: Vec<_> = bitmap.iter().map(|place| of(value(window, place))).collect();
                 self.insert(&rows);
             }
+            (State::Values(values), Self::Log(log)) => log.extend_with(values.map(of)),
             (State::Values(values), _) => self.insert(&values.map(of).collect::<Vec<_>>()),
         }
         Ok(())

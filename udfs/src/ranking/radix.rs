@@ -1,17 +1,19 @@
-//! Sorts `u64` keys: by radix when their range is narrow, by comparison when it is not.
+//! Sorts `u64` keys: by radix when their range is narrow, by comparison when it is not. [`pass`] is for whoever has more to
+//! move than keys.
 //!
 //! Amounts in cents, dates and counts span few bits, so two or three passes of 11 bits order ten
 //! million of them in a fraction of the time a comparison sort takes. Never allocates more than one
 //! copy of its input.
 
-const DIGIT_BITS: u32 = 11;
+/// The bits that one pass sorts by.
+pub(crate) const DIGIT_BITS: u32 = 11;
 const DIGITS: usize = 1 << DIGIT_BITS;
 
 /// Above this many bits the passes cost more than a comparison sort.
 const WIDEST: u32 = 4 * DIGIT_BITS;
 
 /// Below this many keys a comparison sort has finished before the first pass has counted.
-const FEW: usize = 2_048;
+pub(crate) const FEW: usize = 2_048;
 
 /// Sorts ascending.
 pub(crate) fn sort(mut keys: Vec<u64>) -> Vec<u64> {
@@ -24,29 +26,28 @@ pub(crate) fn sort(mut keys: Vec<u64>) -> Vec<u64> {
     let mut other = vec![0; keys.len()];
     let mut shift = 0;
     while shift < bits {
-        pass(&keys, &mut other, least, shift);
+        pass(&keys, &mut other, shift, |key| key - least);
         std::mem::swap(&mut keys, &mut other);
         shift += DIGIT_BITS;
     }
     keys
 }
 
-/// One stable pass by the digit at `shift`.
-fn pass(from: &[u64], to: &mut [u64], least: u64, shift: u32) {
-    let digit = |key: u64| {
-        usize::try_from(((key - least) >> shift) & (DIGITS as u64 - 1)).unwrap_or_default()
-    };
+/// One stable pass by the digit at `shift` of each item's key, into as many places.
+pub(crate) fn pass<T: Copy>(from: &[T], to: &mut [T], shift: u32, key: impl Fn(T) -> u64) {
+    let digit =
+        |item: T| usize::try_from((key(item) >> shift) & (DIGITS as u64 - 1)).unwrap_or_default();
     let mut places = [0_usize; DIGITS];
-    for &key in from {
-        places[digit(key)] += 1;
+    for &item in from {
+        places[digit(item)] += 1;
     }
     let mut next = 0;
     for place in &mut places {
         next += std::mem::replace(place, next);
     }
-    for &key in from {
-        let place = &mut places[digit(key)];
-        to[*place] = key;
+    for &item in from {
+        let place = &mut places[digit(item)];
+        to[*place] = item;
         *place += 1;
     }
 }
