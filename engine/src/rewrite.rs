@@ -26,26 +26,27 @@
 //! runs are pushed to the scans:
 //!
 //! 7. [`eliminate_filters`]: a condition that the files answer is not asked of their rows;
-//! 8. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
-//! 9. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
-//!    aggregate of their finest set may be over a star;
-//! 10. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
+//! 8. [`guard_grouping_sets`]: what is known of rows is not taken to hold for the groups of several sets;
+//! 9. [`derive_grouping_sets`]: CUBE, ROLLUP and GROUPING SETS read the rows once, for the finest set;
+//! 10. [`aggregate_star`]: a star is joined, grouped and aggregated by one operator. After the grouping sets, because the
+//!     aggregate of their finest set may be over a star;
+//! 11. [`order_star_joins`]: what is left of stars is joined in the order in which dimensions drop rows.
 //!
 //! The last two read a plan as a [`star`].
 //!
 //! And after DataFusion's, when exchanges and sorts are in their places:
 //!
-//! 11. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
-//! 12. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
+//! 12. [`eliminate_order`]: an exchange does not keep an order that nobody reads;
+//! 13. [`eliminate_exchanges`]: rows that come together by fewer columns do not change threads twice. After the order, because
 //!     an exchange that keeps one stays;
-//! 13. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
-//! 14. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
-//! 15. [`number_groups`]: groups by one whole number are numbered by an array;
-//! 16. [`pack_sorts`]: rows are sorted by whole numbers as one number each.
+//! 14. [`read_neighbours`]: `lag`, `row_number` and their like are computed for a batch at once;
+//! 15. [`compute_days_once`]: what is computed of a date alone is computed once for each day;
+//! 16. [`number_groups`]: groups by one whole number are numbered by an array;
+//! 17. [`pack_sorts`]: rows are sorted by whole numbers as one number each.
 //!
-//! The first two decide what a statement means, so they have no switch. A rule after them changes plans, never answers: one
-//! that only makes a query faster has a switch, and `agreement.rs` holds it to the answers without. A new rule is a file
-//! here and a line in [`install`].
+//! The first two decide what a statement means, and the guard keeps answers right, so they have no switch. Any other rule
+//! changes plans, never answers: one that only makes a query faster has a switch, and `agreement.rs` holds it to the answers
+//! without. A new rule is a file here and a line in [`install`].
 
 mod aggregate_star;
 #[cfg(test)]
@@ -59,6 +60,7 @@ mod eliminate_filters;
 mod eliminate_joins;
 mod eliminate_order;
 mod exact_decimals;
+mod guard_grouping_sets;
 mod join_memberships;
 mod number_groups;
 mod order_star_joins;
@@ -103,8 +105,9 @@ pub(crate) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
     logical.insert(0, Arc::new(join_memberships::JoinMemberships));
     logical.push(Arc::new(eliminate_joins::EliminateJoins));
     logical.push(Arc::new(share_subplans::ShareSubplans));
-    let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 4] = [
+    let ours: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 5] = [
         Arc::new(eliminate_filters::EliminateFilters),
+        Arc::new(guard_grouping_sets::GuardGroupingSets),
         Arc::new(DeriveGroupingSets),
         Arc::new(AggregateStar),
         Arc::new(OrderStarJoins),

@@ -241,7 +241,9 @@ impl Lookup {
     /// least and the greatest of them where no key between is missing; otherwise false, whether or not it is so.
     pub fn changes_nothing(&self, keys: &ArrayRef) -> bool {
         let Table::Slots { least, slots } = &self.table else { return false };
-        if !self.gapless || keys.null_count() > 0 || keys.is_empty() {
+        // Slots are in the order of signed numbers, and the ends of a batch in that of its type.
+        let is_unsigned = *keys.data_type() == DataType::UInt64;
+        if !self.gapless || is_unsigned || keys.null_count() > 0 || keys.is_empty() {
             return false;
         }
         with_integers!(

@@ -39,17 +39,13 @@ impl ExprPlanner for Constants {
         expr: RawBinaryExpr,
         _: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
-        let (
-            Expr::Literal(ScalarValue::Int64(Some(left)), _),
-            Expr::Literal(ScalarValue::Int64(Some(right)), _),
-        ) = (&expr.left, &expr.right)
-        else {
+        let (Some(left), Some(right)) = (value(&expr.left), value(&expr.right)) else {
             return Ok(PlannerResult::Original(expr));
         };
         let overflows = match expr.op {
-            BinaryOperator::Plus => left.checked_add(*right).is_none(),
-            BinaryOperator::Minus => left.checked_sub(*right).is_none(),
-            BinaryOperator::Multiply => left.checked_mul(*right).is_none(),
+            BinaryOperator::Plus => left.checked_add(right).is_none(),
+            BinaryOperator::Minus => left.checked_sub(right).is_none(),
+            BinaryOperator::Multiply => left.checked_mul(right).is_none(),
             _ => false,
         };
         if !overflows {
@@ -59,6 +55,23 @@ impl ExprPlanner for Constants {
         let error = EngineError::invalid(what)
             .with_hint(format!("CAST({left} AS DECIMAL(38, 0)) has room for it"));
         Err(DataFusionError::from(error))
+    }
+}
+
+/// What whole numbers of the statement come to, those within it having been checked before.
+fn value(expr: &Expr) -> Option<i64> {
+    let Expr::BinaryExpr(binary) = expr else {
+        return match expr {
+            Expr::Literal(ScalarValue::Int64(value), _) => *value,
+            _ => None,
+        };
+    };
+    let (left, right) = (value(&binary.left)?, value(&binary.right)?);
+    match binary.op {
+        Operator::Plus => left.checked_add(right),
+        Operator::Minus => left.checked_sub(right),
+        Operator::Multiply => left.checked_mul(right),
+        _ => None,
     }
 }
 

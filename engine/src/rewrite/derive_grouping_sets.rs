@@ -26,6 +26,7 @@ mod cascade;
 mod exec;
 mod sets;
 
+use super::guard_grouping_sets::UnorderedExec;
 use crate::settings::ParetoOptions;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
@@ -88,7 +89,6 @@ fn replacement(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan
     if groups.is_single()
         || ordered
         || aggregate.limit_options().is_some()
-        || aggregate.properties().output_ordering().is_some()
         || groups.expr().len() > MOST_COLUMNS
     {
         return Ok(None);
@@ -97,17 +97,21 @@ fn replacement(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan
     if sets.read().count() == groups.groups().len() {
         return Ok(None);
     }
-    let whole = with_groups(aggregate, groups.clone())?;
+    let whole = with_groups(aggregate, groups.clone(), aggregate.input())?;
     let finest: Vec<Vec<bool>> = sets.read().cloned().collect();
     let read = match finest.as_slice() {
+        // One set, of whose groups all holds that is known of the rows.
         [only] if only.iter().all(|absent| !absent) => {
-            PhysicalGroupBy::new_single(groups.expr().to_vec())
+            let one = PhysicalGroupBy::new_single(groups.expr().to_vec());
+            with_groups(aggregate, one, UnorderedExec::under(aggregate.input()))?
         }
         _ => {
-            PhysicalGroupBy::new(groups.expr().to_vec(), groups.null_expr().to_vec(), finest, true)
+            let (exprs, nulls) = (groups.expr().to_vec(), groups.null_expr().to_vec());
+            let several = PhysicalGroupBy::new(exprs, nulls, finest, true);
+            with_groups(aggregate, several, aggregate.input())?
         }
     };
-    let read = Arc::new(with_groups(aggregate, read)?);
+    let read = Arc::new(read);
     let cascade: Arc<dyn ExecutionPlan> = Arc::new(GroupingCascadeExec::new(read, sets, &whole)?);
     if !single {
         return Ok(Some(cascade));
@@ -128,14 +132,18 @@ fn replacement(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan
     Ok(Some(Arc::new(last)))
 }
 
-/// The partial aggregate of the same input for other groups.
-fn with_groups(aggregate: &AggregateExec, groups: PhysicalGroupBy) -> Result<AggregateExec> {
+/// The partial aggregate for other groups of the same rows.
+fn with_groups(
+    aggregate: &AggregateExec,
+    groups: PhysicalGroupBy,
+    input: &Arc<dyn ExecutionPlan>,
+) -> Result<AggregateExec> {
     AggregateExec::try_new(
         AggregateMode::Partial,
         groups,
         aggregate.aggr_expr().to_vec(),
         aggregate.filter_expr().to_vec(),
-        Arc::clone(aggregate.input()),
+        Arc::clone(input),
         aggregate.input_schema(),
     )
 }

@@ -6,6 +6,7 @@
 //! | Written | Becomes |
 //! |---|---|
 //! | `amount * 1.19`, `amount > 0.5`, with `amount` a DECIMAL | the number as a DECIMAL with the digits written |
+//! | `amount IN (0.5, 1.19)`, `amount BETWEEN 0.5 AND 1.19`, `CASE amount WHEN 0.5 ..` | the same |
 //! | `amount / 1.19` | stays: a quotient is a DOUBLE |
 //! | a number stored or cast as a DECIMAL | its digits, not those of the DOUBLE nearest to it |
 //!
@@ -17,12 +18,11 @@ use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Cast, TryCast};
+use datafusion::logical_expr::expr::{Case, Cast, InList, TryCast};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, lit};
+use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, Operator, lit};
 use sqlparser::ast::BinaryOperator;
-use std::sync::Arc;
 
 /// A DOUBLE written with more digits after the point than this was not meant as money.
 const SCALE_LIMIT: usize = 15;
@@ -59,22 +59,55 @@ impl FunctionRewrite for ExactDecimals {
         "exact_decimals"
     }
 
-    fn rewrite(&self, expr: Expr, _: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
-        let (Expr::Cast(Cast { expr: inner, field })
-        | Expr::TryCast(TryCast { expr: inner, field })) = &expr
-        else {
-            return Ok(Transformed::no(expr));
+    fn rewrite(
+        &self,
+        mut expr: Expr,
+        schema: &DFSchema,
+        _: &ConfigOptions,
+    ) -> Result<Transformed<Expr>> {
+        let changed = match &mut expr {
+            Expr::Cast(Cast { expr: inner, field })
+            | Expr::TryCast(TryCast { expr: inner, field }) => as_text(inner, field.data_type()),
+            Expr::InList(InList { expr: compared, list, .. }) => {
+                compare(compared, list.iter_mut(), schema)
+            }
+            Expr::Between(Between { expr: compared, low, high, .. }) => {
+                compare(compared, [low.as_mut(), high.as_mut()].into_iter(), schema)
+            }
+            Expr::Case(Case { expr: Some(compared), when_then_expr, .. }) => {
+                compare(compared, when_then_expr.iter_mut().map(|(when, _)| when.as_mut()), schema)
+            }
+            _ => false,
         };
-        let (DataType::Decimal128(_, 0..), Some(text)) = (field.data_type(), number(inner)) else {
-            return Ok(Transformed::no(expr));
-        };
-        let field = Arc::clone(field);
-        let text = Box::new(lit(text));
-        Ok(Transformed::yes(match expr {
-            Expr::TryCast(_) => Expr::TryCast(TryCast { expr: text, field }),
-            _ => Expr::Cast(Cast { expr: text, field }),
-        }))
+        Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
     }
+}
+
+/// Makes a number that is cast to a DECIMAL the text of its digits.
+fn as_text(inner: &mut Expr, data_type: &DataType) -> bool {
+    let (DataType::Decimal128(_, 0..), Some(text)) = (data_type, number(inner)) else {
+        return false;
+    };
+    *inner = lit(text);
+    true
+}
+
+/// Makes the numbers that a DECIMAL is compared with exact. True if there are any.
+fn compare<'a>(
+    compared: &Expr,
+    numbers: impl Iterator<Item = &'a mut Expr>,
+    schema: &DFSchema,
+) -> bool {
+    let mut changed = false;
+    for one in numbers {
+        let exact =
+            number(one).and_then(|number| beside(&number, compared, &BinaryOperator::Eq, schema));
+        if let Some(exact) = exact {
+            *one = exact;
+            changed = true;
+        }
+    }
+    changed
 }
 
 /// The operators whose result is exact when both sides are.

@@ -5,18 +5,23 @@
 //! else), and the expression reads the column:
 //!
 //! ```text
-//! Aggregate: groupBy=[[in_segment(id, 'vip')]]       Aggregate: groupBy=[["in_segment(id, 'vip')"]]
-//!   TableScan: customer                          =>    Projection: id, mark AS "in_segment(id, 'vip')"
-//!                                                        LeftMark Join: id = member
-//!                                                          TableScan: customer
-//!                                                          TableScan: members
+//! Aggregate: groupBy=[[in_segment(id, 'vip')]]       Projection: __test_1 AS "in_segment(id, 'vip')"
+//!   TableScan: customer                          =>    Aggregate: groupBy=[[__test_1]]
+//!                                                        Projection: id, mark AS __test_1
+//!                                                          LeftMark Join: id = member
+//!                                                            TableScan: customer
+//!                                                            TableScan: members
 //! ```
 //!
-//! The names of the result stay. `in_segment` in WHERE becomes
-//! `IN (members)`, which DataFusion turns into a semi join. NULL: `in_segment(NULL, ..)` is NULL; IN follows the
-//! standard (NULL if nothing matches and either side had a NULL). A test that depends on the outer row in a way no join
-//! expresses stays as it is, and the planner refuses it by name.
+//! The names of the result stay; within, tests are numbered, because DataFusion calls all of them `IN` or `EXISTS`. In
+//! WHERE, `in_segment` becomes `IN (members)`, which DataFusion turns into a semi join; what that would not answer is in
+//! [`condition`]. NULL: `in_segment(NULL, ..)` is NULL; IN follows the standard (NULL if nothing matches and either
+//! side had a NULL). A test that depends on the outer row in a way no join expresses stays as it is; outside of WHERE
+//! the planner refuses it by name.
 
+mod condition;
+
+use super::subqueries::is_same;
 use crate::functions::in_segment::InSegment;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, Spans};
@@ -28,6 +33,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The rule.
@@ -54,7 +60,7 @@ impl OptimizerRule for JoinMemberships {
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
         let rewritten = plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Filter(filter) => in_where(filter),
+            LogicalPlan::Filter(filter) => condition::in_where(filter, config),
             LogicalPlan::Projection(_)
             | LogicalPlan::Aggregate(_)
             | LogicalPlan::Window(_)
@@ -70,14 +76,33 @@ impl OptimizerRule for JoinMemberships {
     }
 }
 
-/// `in_segment` in a condition as IN, which DataFusion makes a join.
-fn in_where(filter: Filter) -> Result<Transformed<LogicalPlan>> {
-    let input = Arc::clone(&filter.input);
-    let predicate = filter.predicate.transform_up(|expr| match segment_test(&expr, &input)? {
-        Some(test) => Ok(Transformed::yes(Expr::InSubquery(test))),
-        None => Ok(Transformed::no(expr)),
-    })?;
-    predicate.map_data(|predicate| Ok(LogicalPlan::Filter(Filter::try_new(predicate, input)?)))
+/// An input that is joined with one test after the other.
+struct Marks<'a> {
+    input: LogicalPlan,
+    /// The tests so far, and what gives their values above the input.
+    values: Vec<(Expr, Expr)>,
+    config: &'a dyn OptimizerConfig,
+}
+
+impl<'a> Marks<'a> {
+    fn new(input: LogicalPlan, config: &'a dyn OptimizerConfig) -> Self {
+        Self { input, values: Vec::new(), config }
+    }
+
+    /// The value of a test; None if no join can express it.
+    fn value(&mut self, test: &Expr) -> Result<Option<Expr>> {
+        for (known, value) in &self.values {
+            if is_same(known, test)? {
+                return Ok(Some(value.clone()));
+            }
+        }
+        let Some((joined, value)) = marked(self.input.clone(), test, self.config)? else {
+            return Ok(None);
+        };
+        self.input = joined;
+        self.values.push((test.clone(), value.clone()));
+        Ok(Some(value))
+    }
 }
 
 /// The tests in the expressions of a node as columns of its input.
@@ -87,21 +112,34 @@ fn as_columns(node: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transfo
     if tests.is_empty() {
         return Ok(Transformed::no(node));
     }
+    let mut marks = Marks::new(input.clone(), config);
+    for test in &tests {
+        marks.value(test)?;
+    }
+    if marks.values.is_empty() {
+        return Ok(Transformed::no(node));
+    }
     let columns = input.schema().columns();
     let inputs = columns.len();
-    let mut widened = input.clone();
+    let mut values: Vec<Expr> = columns.into_iter().map(Expr::Column).collect();
     let mut named = Vec::new();
-    for test in tests {
-        let Some((joined, value)) = marked(widened.clone(), &test, config)? else { continue };
-        widened = joined;
-        named.push((test.clone(), value.alias(test.schema_name().to_string())));
+    for ((test, value), name) in marks.values.into_iter().zip(names(input, &node)) {
+        values.push(value.alias(name.clone()));
+        named.push((test, name));
     }
-    let values = named.iter().map(|(_, value)| value.clone());
-    let values = columns.into_iter().map(Expr::Column).chain(values);
-    let widened = LogicalPlanBuilder::from(widened).project(values)?.build()?;
+    let widened = LogicalPlanBuilder::from(marks.input).project(values)?.build()?;
     let expressions = node.expressions().into_iter().map(|expr| reading(expr, &named));
     let rewritten = node.with_new_exprs(expressions.collect::<Result<_>>()?, vec![widened])?;
     renamed(rewritten, node.schema(), inputs).map(Transformed::yes)
+}
+
+/// Names for tests that no column has: `__test_1` and so on.
+fn names(input: &LogicalPlan, node: &LogicalPlan) -> impl Iterator<Item = String> {
+    let taken: HashSet<String> = [input, node]
+        .iter()
+        .flat_map(|plan| plan.schema().fields().iter().map(|field| field.name().clone()))
+        .collect();
+    (1_usize..).map(|number| format!("__test_{number}")).filter(move |name| !taken.contains(name))
 }
 
 /// The columns of a rewritten node under the names they had. A window or a sort hands its input on, with the new columns
@@ -128,34 +166,41 @@ fn renamed(rewritten: LogicalPlan, before: &DFSchema, inputs: usize) -> Result<L
 }
 
 /// An expression that reads the columns made of the tests in it.
-fn reading(expr: Expr, named: &[(Expr, Expr)]) -> Result<Expr> {
+fn reading(expr: Expr, named: &[(Expr, String)]) -> Result<Expr> {
     let read = expr.transform_down(|expr| {
-        let known = named.iter().any(|(test, _)| *test == expr);
-        Ok(match known {
-            true => Transformed::yes(Expr::Column(Column::new_unqualified(
-                expr.schema_name().to_string(),
-            ))),
-            false => Transformed::no(expr),
-        })
+        for (test, name) in named {
+            if is_same(test, &expr)? {
+                return Ok(Transformed::yes(Expr::Column(Column::new_unqualified(name))));
+            }
+        }
+        Ok(Transformed::no(expr))
     })?;
     Ok(read.data)
 }
 
-/// The different tests in the expressions of a node, the outer ones only.
+/// The tests in the expressions of a node, the outer ones only.
 fn tests(node: &LogicalPlan) -> Result<Vec<Expr>> {
-    let mut found: Vec<Expr> = Vec::new();
+    use datafusion::common::tree_node::TreeNodeRecursion::{Continue, Jump};
+    let mut found = Vec::new();
     for expr in node.expressions() {
         expr.apply(|expr| {
-            use datafusion::common::tree_node::TreeNodeRecursion::{Continue, Jump};
-            let test = matches!(expr, Expr::InSubquery(_) | Expr::Exists(_))
-                || matches!(expr, Expr::ScalarFunction(call) if segment(call).is_some());
-            if test && !found.contains(expr) {
+            let is_test = matches!(expr, Expr::Exists(_)) || is_membership(expr);
+            if is_test {
                 found.push(expr.clone());
             }
-            Ok(if test { Jump } else { Continue })
+            Ok(if is_test { Jump } else { Continue })
         })?;
     }
     Ok(found)
+}
+
+/// Whether an expression is IN or `in_segment`.
+fn is_membership(expr: &Expr) -> bool {
+    match expr {
+        Expr::InSubquery(_) => true,
+        Expr::ScalarFunction(call) => segment(call).is_some(),
+        _ => false,
+    }
 }
 
 /// The input with a mark for the test, and the value of the test; None if no join can express it.
@@ -200,7 +245,13 @@ type Meaning = Box<dyn FnOnce(Expr) -> Result<Expr>>;
 
 fn standard_value(membership: &InSubquery, input: &LogicalPlan) -> Result<Option<Meaning>> {
     let rows = &membership.subquery.subquery;
-    let Some(column) = rows.head_output_expr()? else { return Ok(None) };
+    // DataFusion joins only what it finds a first expression of; that is written in terms of what is below it.
+    let (Some(_), Some(column)) =
+        (rows.head_output_expr()?, rows.schema().columns().into_iter().next())
+    else {
+        return Ok(None);
+    };
+    let column = Expr::Column(column);
     let member = (*membership.expr).clone();
     let member_null = member.nullable(input.schema())?;
     let column_null = column.nullable(rows.schema())?;

@@ -142,7 +142,7 @@ impl Found {
         }
         if may_be_shared(plan)? {
             for known in &mut self.subplans {
-                if let Some(united) = unite(&known.plan, plan)? {
+                if let Some(united) = unite(&known.plan, plan) {
                     known.plan = united;
                     known.readers += 1;
                     return Ok(TreeNodeRecursion::Continue);
@@ -188,7 +188,7 @@ impl Found {
         let shared = self.subplans.iter().filter(|subplan| subplan.readers > 1);
         for (number, Subplan { plan, .. }) in (1..).zip(shared) {
             // What a copy within another one needs may not have been known.
-            if unite(plan, copy)?.is_some_and(|united| united.schema() == plan.schema()) {
+            if unite(plan, copy).is_some_and(|united| united.schema() == plan.schema()) {
                 return Ok(Some((number, plan)));
             }
         }

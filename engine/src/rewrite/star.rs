@@ -8,10 +8,12 @@
 //! What a dimension refers to by a key of its own is joined to that dimension first ([`snowflake`]).
 //!
 //! Not a star, and so left alone: joins on several columns, full joins, joins that keep rows of a dimension, conditions on
-//! outer joins, limits in between, expressions that differ from call to call.
+//! outer joins, limits in between, expressions that differ from call to call, keys of the fact that may fail on rows which
+//! a condition drops ([`safety`]), the recursive part of a query.
 //!
 //! Example: `fact JOIN d ON fact.k = d.k` gives a wide row `fact.*, d.*` and one dimension that the fact reaches by `k`.
 
+mod safety;
 mod snowflake;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -84,6 +86,9 @@ pub(super) struct Shape {
 impl Shape {
     /// Reads a plan; `None` when it is no star.
     pub(super) fn of(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
+        if !safety::may_run_again(plan) {
+            return Ok(None);
+        }
         let Some(fact) = biggest(plan)? else { return Ok(None) };
         let columns = columns_of(&fact.plan.schema(), 0);
         let mut shape = Self {
@@ -187,7 +192,9 @@ impl Shape {
         let fact_columns = self.fact.schema().fields().len();
         let of_the_fact =
             collect_columns(&fact_key).iter().all(|column| column.index() < fact_columns);
-        if is_volatile(&fact_key) || is_volatile(key) || rows > fact.rows.max(SMALL_DIMENSION_ROWS)
+        if !safety::never_fails(&fact_key, &self.wide)
+            || is_volatile(key)
+            || rows > fact.rows.max(SMALL_DIMENSION_ROWS)
         {
             return Ok(false);
         }

@@ -264,6 +264,8 @@ impl Tally {
                 let met = ordinals.met().to_vec();
                 columns = self.label(&met, &[])?;
             }
+            // Some of DataFusion's numberings cannot give nothing.
+            Numbering::Hashed { .. } if groups == 0 => {}
             Numbering::Hashed { values, .. } => {
                 let hashed = values.emit(EmitTo::All)?;
                 let numbers = hashed[0].as_primitive::<arrow::datatypes::UInt64Type>();

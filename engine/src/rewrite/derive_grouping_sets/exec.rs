@@ -52,10 +52,8 @@ impl GroupingCascadeExec {
                 Ok(Merged { arguments: arguments(function)?, function: Arc::clone(function) })
             })
             .collect::<Result<_>>()?;
-        // What is known of the plain plan's columns holds here too, but for the order of rows.
-        let mut known = plain.properties().equivalence_properties().clone();
-        known.clear_orderings();
-        known.clear_per_partition_constants();
+        // Columns are NULL in coarser sets, whatever is known of the rows.
+        let known = EquivalenceProperties::new(plain.schema());
         Ok(Self::over(input, aggregates, Arc::new(sets), known))
     }
 

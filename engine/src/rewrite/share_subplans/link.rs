@@ -6,7 +6,8 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ impl PhysicalOptimizerRule for LinkSubplans {
                 return Ok(Transformed::yes(Arc::clone(input)));
             }
             if let Some((kept, first)) = subplans.get(&copy.number()) {
-                if !gives_the_same(input, first) {
+                if !gives_the_same(input, first)? {
                     return Ok(Transformed::yes(Arc::clone(input)));
                 }
                 let other = Arc::new(copy.other(kept));
@@ -56,9 +57,24 @@ impl PhysicalOptimizerRule for LinkSubplans {
 
 /// Whether a copy is planned as the first was: rules saw the same plan, and should do the same with it. Readers rely on
 /// which rows come together, so that must be the same too.
-fn gives_the_same(copy: &Arc<dyn ExecutionPlan>, first: &Arc<dyn ExecutionPlan>) -> bool {
+fn gives_the_same(copy: &Arc<dyn ExecutionPlan>, first: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let partitions = |plan: &Arc<dyn ExecutionPlan>| plan.output_partitioning().to_string();
-    copy.schema() == first.schema() && partitions(copy) == partitions(first)
+    Ok(copy.schema() == first.schema()
+        && partitions(copy) == partitions(first)
+        && what_drops_rows(copy)? == what_drops_rows(first)?)
+}
+
+/// The filters and scans of a plan as text. A reader's condition that names no column, as one on what a subquery answers,
+/// is pushed into the reader's own copy.
+fn what_drops_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    plan.apply(|node| {
+        if node.is::<FilterExec>() || node.children().is_empty() {
+            found.push(displayable(node.as_ref()).one_line().to_string());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 /// How many copies of each subplan there are; those within a copy that is not the first do not count.

@@ -14,17 +14,28 @@ use datafusion::logical_expr::logical_plan::TableScanBuilder;
 use datafusion::logical_expr::{
     Aggregate, Expr, Filter, LogicalPlan, Projection, SubqueryAlias, TableScan, TableSource, Window,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// The subplan that gives the columns of both; nothing when they give different rows.
-pub(super) fn unite(one: &LogicalPlan, other: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+/// The subplan that gives the columns of both; nothing when they give different rows, or when no plan can give both.
+///
+/// That is what an error says here: each of the two is a plan already, so only their union can be wrong, as one in which
+/// a name would mean two columns. The query is then planned with both.
+pub(super) fn unite(one: &LogicalPlan, other: &LogicalPlan) -> Option<LogicalPlan> {
+    united(one, other).ok().flatten()
+}
+
+fn united(one: &LogicalPlan, other: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     match (one, other) {
         (LogicalPlan::TableScan(one), LogicalPlan::TableScan(other)) => scans(one, other),
         (LogicalPlan::SubqueryAlias(a), LogicalPlan::SubqueryAlias(b)) if a.alias == b.alias => {
-            over(&a.input, &b.input, |input| {
-                SubqueryAlias::try_new(input, a.alias.clone()).map(LogicalPlan::SubqueryAlias)
-            })
+            let Some(input) = united(&a.input, &b.input)? else { return Ok(None) };
+            // Of two columns with one name, an alias gives the second another one: its readers would get the first.
+            if a.input != b.input && !has_one_of_each_name(&input) {
+                return Ok(None);
+            }
+            let aliased = SubqueryAlias::try_new(Arc::new(input), a.alias.clone())?;
+            Ok(Some(LogicalPlan::SubqueryAlias(aliased)))
         }
         (LogicalPlan::Filter(a), LogicalPlan::Filter(b)) if a.predicate == b.predicate => {
             over(&a.input, &b.input, |input| {
@@ -60,8 +71,8 @@ pub(super) fn unite(one: &LogicalPlan, other: &LogicalPlan) -> Result<Option<Log
             if !is_same {
                 return Ok(None);
             }
-            let Some(left) = unite(&a.left, &b.left)? else { return Ok(None) };
-            let Some(right) = unite(&a.right, &b.right)? else { return Ok(None) };
+            let Some(left) = united(&a.left, &b.left)? else { return Ok(None) };
+            let Some(right) = united(&a.right, &b.right)? else { return Ok(None) };
             one.with_new_exprs(one.expressions(), vec![left, right]).map(Some)
         }
         _ => Ok((one == other && sources(one)? == sources(other)?).then(|| one.clone())),
@@ -74,7 +85,7 @@ fn over(
     other: &LogicalPlan,
     operator: impl FnOnce(Arc<LogicalPlan>) -> Result<LogicalPlan>,
 ) -> Result<Option<LogicalPlan>> {
-    unite(one, other)?.map(|input| operator(Arc::new(input))).transpose()
+    united(one, other)?.map(|input| operator(Arc::new(input))).transpose()
 }
 
 /// By what the rows of a window are kept apart and in order, the same for all of its functions.
@@ -92,7 +103,7 @@ fn unaliased(expr: &Expr) -> &Expr {
     }
 }
 
-/// The expressions of both; nothing when a name would mean two things.
+/// The expressions of both; nothing when a name would mean two things, as `a` would beside `t.a`.
 fn both(one: &[Expr], other: &[Expr]) -> Option<Vec<Expr>> {
     let mut all = one.to_vec();
     let mut names: HashMap<_, _> = one.iter().map(|expr| (expr.qualified_name(), expr)).collect();
@@ -103,7 +114,16 @@ fn both(one: &[Expr], other: &[Expr]) -> Option<Vec<Expr>> {
             None => all.push(expr.clone()),
         }
     }
-    Some(all)
+    let bare: HashSet<_> =
+        names.keys().filter(|(table, _)| table.is_none()).map(|(_, name)| name).collect();
+    let is_clear = names.keys().all(|(table, name)| table.is_none() || !bare.contains(name));
+    is_clear.then_some(all)
+}
+
+/// Whether no two columns have the same name, whatever tables they are of.
+fn has_one_of_each_name(plan: &LogicalPlan) -> bool {
+    let mut names = HashSet::new();
+    plan.schema().fields().iter().all(|field| names.insert(field.name()))
 }
 
 fn scans(one: &TableScan, other: &TableScan) -> Result<Option<LogicalPlan>> {

@@ -5,14 +5,16 @@
 //!     region by customer's key          =>       a star again, its dimension a join of two small tables
 //! ```
 //!
-//! Both give the same rows whatever the keys are, but for one case, which is no star: sales that keep their rows without a
+//! Both give the same rows whatever the keys are, but for two cases, which are no stars. Sales that keep their rows without a
 //! customer (`LEFT JOIN`) lose them when the region is joined by an inner join, and would not lose them to a dimension that
-//! has the region in it.
+//! has the region in it. And they find a region without a customer where the key is computed, `coalesce(region, 0)`, and is
+//! not NULL for nobody.
 
 use super::{Role, Shape, Spoke, beside, columns_of, moved};
 use arrow::datatypes::Schema;
 use datafusion::common::{JoinType, NullEquality, Result};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use std::sync::Arc;
@@ -29,7 +31,8 @@ impl Shape {
         let inner = &self.spokes[place];
         let join_type = match (inner.role, outer.role) {
             (Role::Inner, Role::Inner) => JoinType::Inner,
-            (Role::Inner | Role::Outer, Role::Outer) => JoinType::Right,
+            (Role::Inner, Role::Outer) => JoinType::Right,
+            (Role::Outer, Role::Outer) if outer.fact_key.is::<Column>() => JoinType::Right,
             (Role::Inner, Role::Semi) => JoinType::RightSemi,
             (Role::Inner, Role::Anti) => JoinType::RightAnti,
             (Role::Outer | Role::Semi | Role::Anti, _) => return Ok(None),
