@@ -91,6 +91,22 @@ impl Precise {
         Self { high: value, low: 0.0 }
     }
 
+    /// The quotient of two whole numbers, the second above zero: equal quotients are equal pairs.
+    pub(crate) fn quotient(dividend: i256, divisor: i256) -> Self {
+        let is_exact = |number: i256| {
+            number.to_i128().is_some_and(|n| n.unsigned_abs() <= 1_u128 << f64::MANTISSA_DIGITS)
+        };
+        let (dividend, divisor) = if is_exact(dividend) && is_exact(divisor) {
+            (dividend, divisor)
+        } else {
+            // What is rounded is at least the same for all that are equal.
+            lowest_terms(dividend, divisor)
+        };
+        let (dividend, divisor) = (wide_to_f64(dividend), wide_to_f64(divisor));
+        let high = dividend / divisor;
+        Self { high, low: high.mul_add(-divisor, dividend) / divisor }
+    }
+
     pub(crate) fn value(self) -> f64 {
         self.high + self.low
     }
@@ -128,6 +144,15 @@ impl Amount for Precise {
     }
 }
 
+/// The same quotient of numbers that have no factor in common; the divisor is not zero.
+fn lowest_terms(dividend: i256, divisor: i256) -> (i256, i256) {
+    let (mut factor, mut rest) = (divisor.wrapping_abs(), dividend.wrapping_abs());
+    while rest != i256::ZERO {
+        (factor, rest) = (rest, factor.wrapping_rem(rest));
+    }
+    (dividend.wrapping_div(factor), divisor.wrapping_div(factor))
+}
+
 /// The error for a total that does not fit.
 pub(crate) fn too_large(function: &str, label: &str) -> DataFusionError {
     DataFusionError::Execution(format!(
@@ -146,6 +171,19 @@ mod tests {
         let sum = (0..10).try_fold(Precise::ZERO, |sum, _| sum.plus(tenth)).unwrap();
         assert_eq!(sum.value(), 1.0);
         assert_eq!(tenth.times(10).unwrap().value(), 1.0);
+    }
+
+    #[test]
+    fn equal_quotients_are_equal_pairs() {
+        let quotient = |dividend: i128, divisor: i128| {
+            Precise::quotient(i256::from_i128(dividend), i256::from_i128(divisor))
+        };
+        assert_eq!(quotient(10, 1), quotient(30, 3));
+        assert_eq!(quotient(-1, 3), quotient(-7, 21));
+        assert_eq!(quotient(1, 3).times(3).map(Precise::value), Some(1.0));
+        let large = 3_i128.pow(70);
+        assert_eq!(quotient(large, 7), quotient(large * 11, 77));
+        assert_eq!(quotient(0, large).value(), 0.0);
     }
 
     #[test]

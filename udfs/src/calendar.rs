@@ -7,7 +7,7 @@
 //! By hand: 1997-09-30 is day 10,134 and a Tuesday, so its week began on day 10,133; its month is
 //! the ninth of year 1997.
 
-use arrow::array::{ArrayRef, Int64Array};
+use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::compute::{DatePart, cast, date_part};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -153,13 +153,40 @@ impl Calendar {
             return Ok((tick, tick));
         }
         let days = integers(&cast(&array, &DataType::Date32)?)?;
-        let midnight = |later: i64| -> Result<i64> {
-            let day = days.unary::<_, Int64Type>(|day| day + later);
-            let day = cast(&cast(&day, &DataType::Int32)?, &DataType::Date32)?;
-            let DataType::Timestamp(unit, _) = self.data_type else { return self.tick(&day) };
-            self.tick(&cast(&day, &DataType::Timestamp(unit, None))?)
-        };
-        Ok((midnight(0)?, midnight(1)? - 1))
+        let next = days.unary::<_, Int64Type>(|day| day + 1);
+        let (begin, end) = (self.midnight(&days)?, self.midnight(&next)? - 1);
+        // A day that a zone has left out begins with the next one.
+        Ok((begin, end.max(begin)))
+    }
+
+    /// Where the one day of an array begins.
+    fn midnight(&self, day: &Int64Array) -> Result<i64> {
+        let date = cast(&cast(day, &DataType::Int32)?, &DataType::Date32)?;
+        let DataType::Timestamp(unit, _) = self.data_type else { return self.tick(&date) };
+        let clock = cast(&date, &DataType::Timestamp(unit, None))?;
+        let is_told = cast(&clock, &self.data_type)?.null_count() == 0;
+        if !is_told
+            && clock.null_count() == 0
+            && let Some(first) = self.first_moment(day.value(0))?
+        {
+            return Ok(first);
+        }
+        self.tick(&clock)
+    }
+
+    /// The first moment of a day whose midnight the clocks skip or show twice: the first minute whose date is not
+    /// an earlier one. None if it is beyond what the column can hold.
+    fn first_moment(&self, day: i64) -> Result<Option<i64>> {
+        // No clock on earth is as far from that of Greenwich.
+        const REACH: i64 = 16 * 60;
+        let minute = self.per_day / 1_440;
+        let Some(midnight) = day.checked_mul(self.per_day) else { return Ok(None) };
+        let around = (-REACH..=REACH).filter_map(|by| midnight.checked_add(by * minute));
+        let ticks: Vec<i64> = around.collect();
+        let moments = self.column(&Int64Array::from(ticks.clone()))?;
+        let dates = integers(&cast(&moments, &DataType::Date32)?)?;
+        let place = dates.iter().position(|date| date.is_some_and(|date| date >= day));
+        Ok(place.and_then(|place| ticks.get(place).copied()))
     }
 
     /// The one value of an array, read as this type.
@@ -212,5 +239,21 @@ mod tests {
         let day = ScalarValue::Date32(Some(1));
         assert_eq!(calendar.span(&day).unwrap(), (86_400 - 7_200, 2 * 86_400 - 7_200 - 1));
         assert_eq!(calendar.local(vec![86_400 - 7_200, -7_201]).unwrap(), [86_400, -3_600]);
+    }
+
+    /// By Python's zoneinfo: the first second of the day and of the next. Chile skips from midnight to one, Cuba goes
+    /// from one back to midnight.
+    #[test]
+    fn a_day_without_one_midnight_begins_with_its_first_moment() {
+        for (zone, day, first, next) in [
+            ("America/Santiago", 19_974, 1_725_768_000, 1_725_850_800),
+            ("America/Havana", 20_030, 1_730_606_400, 1_730_696_400),
+        ] {
+            let zoned = DataType::Timestamp(TimeUnit::Second, Some(zone.into()));
+            let calendar = Calendar::of(&zoned).unwrap();
+            let span = |day: i32| calendar.span(&ScalarValue::Date32(Some(day))).unwrap();
+            assert_eq!(span(day), (first, next - 1), "{zone}");
+            assert_eq!(span(day - 1).1, first - 1, "{zone}");
+        }
     }
 }

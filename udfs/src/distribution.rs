@@ -17,8 +17,10 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{
-    ArrowNativeTypeOp, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Field,
-    Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    ArrowNativeTypeOp, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type,
+    DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType,
+    Field, Float64Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt64Type, i256,
 };
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -108,33 +110,39 @@ impl Gather for Summarized {
         let summary = (self.plan)(arguments)?;
         let label = arguments.label(spec.parameters.first().map_or("", |p| p.name));
         let value_type = given.first().cloned().unwrap_or(DataType::Int64);
-        Ok(match value_type {
-            DataType::Float64 => boxed::<Float64Type>(value_type, label, summary),
-            DataType::Decimal128(..) => boxed::<Decimal128Type>(value_type, label, summary),
-            DataType::Decimal256(..) => boxed::<Decimal256Type>(value_type, label, summary),
-            DataType::Date32 => boxed::<Date32Type>(value_type, label, summary),
-            DataType::Date64 => boxed::<Date64Type>(value_type, label, summary),
-            DataType::Timestamp(unit, _) => match unit {
-                TimeUnit::Second => boxed::<TimestampSecondType>(value_type, label, summary),
-                TimeUnit::Millisecond => {
-                    boxed::<TimestampMillisecondType>(value_type, label, summary)
-                }
-                TimeUnit::Microsecond => {
-                    boxed::<TimestampMicrosecondType>(value_type, label, summary)
-                }
-                TimeUnit::Nanosecond => {
-                    boxed::<TimestampNanosecondType>(value_type, label, summary)
-                }
-            },
-            DataType::Int64 => boxed::<Int64Type>(value_type, label, summary),
-            other => {
-                return Err(DataFusionError::Plan(format!(
-                    "{}: {label} is {other}: cast it to a number, a date or a timestamp",
-                    spec.name
-                )));
-            }
+        counts(&value_type, &label, summary).ok_or_else(|| {
+            DataFusionError::Plan(format!(
+                "{}: {label} is {value_type}: cast it to a number, a date or a timestamp",
+                spec.name
+            ))
         })
     }
+}
+
+/// The accumulator of a column of this type; None if its values have no order.
+fn counts(value_type: &DataType, label: &str, summary: Summary) -> Option<Box<dyn Accumulator>> {
+    let started: fn(DataType, String, Summary) -> Box<dyn Accumulator> = match value_type {
+        DataType::Float64 => boxed::<Float64Type>,
+        DataType::Decimal128(..) => boxed::<Decimal128Type>,
+        DataType::Decimal256(..) => boxed::<Decimal256Type>,
+        DataType::Int64 => boxed::<Int64Type>,
+        DataType::Date32 => boxed::<Date32Type>,
+        DataType::Date64 => boxed::<Date64Type>,
+        DataType::Timestamp(TimeUnit::Second, _) => boxed::<TimestampSecondType>,
+        DataType::Timestamp(TimeUnit::Millisecond, _) => boxed::<TimestampMillisecondType>,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => boxed::<TimestampMicrosecondType>,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => boxed::<TimestampNanosecondType>,
+        DataType::Time32(TimeUnit::Second) => boxed::<Time32SecondType>,
+        DataType::Time32(_) => boxed::<Time32MillisecondType>,
+        DataType::Time64(TimeUnit::Microsecond) => boxed::<Time64MicrosecondType>,
+        DataType::Time64(_) => boxed::<Time64NanosecondType>,
+        DataType::Duration(TimeUnit::Second) => boxed::<DurationSecondType>,
+        DataType::Duration(TimeUnit::Millisecond) => boxed::<DurationMillisecondType>,
+        DataType::Duration(TimeUnit::Microsecond) => boxed::<DurationMicrosecondType>,
+        DataType::Duration(TimeUnit::Nanosecond) => boxed::<DurationNanosecondType>,
+        _ => return None,
+    };
+    Some(started(value_type.clone(), label.to_owned(), summary))
 }
 
 fn boxed<T: ArrowPrimitiveType + Send>(

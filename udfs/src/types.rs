@@ -1,8 +1,8 @@
 //! Which column types an argument takes, and which one it is read as.
 //!
 //! Coercion only unifies: small integers become 64-bit, unsigned 64-bit becomes a decimal so nothing
-//! is lost, small decimals become 128-bit, text becomes one kind of text. It never turns a decimal
-//! into a float. A type that does not fit is left alone by [`coerce`] and refused by [`check`],
+//! is lost, or signed where the argument counts (`ntile` and `rank` are unsigned), small decimals
+//! become 128-bit, text becomes one kind of text. It never turns a decimal into a float. A type that does not fit is left alone by [`coerce`] and refused by [`check`],
 //! because DataFusion wraps an error of the first in another message and shows that of the second
 //! as it is.
 
@@ -65,7 +65,7 @@ fn read_as(kind: Kind, given: &DataType) -> Option<DataType> {
             }
             _ => amount.map(|_| DataType::Float64),
         },
-        Kind::Whole => amount.filter(|data_type| *data_type == DataType::Int64),
+        Kind::Whole => whole_type(given),
         Kind::Moment => instant_type(given),
         Kind::Flag => {
             matches!(given, DataType::Boolean | DataType::Null).then_some(DataType::Boolean)
@@ -97,6 +97,15 @@ fn amount_type(given: &DataType) -> Option<DataType> {
         DataType::Dictionary(_, value) => amount_type(value),
         other if other.is_integer() => Some(DataType::Int64),
         _ => None,
+    }
+}
+
+/// Integers only.
+fn whole_type(given: &DataType) -> Option<DataType> {
+    match given {
+        DataType::Dictionary(_, value) => whole_type(value),
+        DataType::UInt64 => Some(DataType::Int64),
+        other => amount_type(other).filter(|data_type| *data_type == DataType::Int64),
     }
 }
 

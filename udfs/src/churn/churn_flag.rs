@@ -23,6 +23,7 @@ use super::moments::{DAY, instants};
 use crate::args::Arguments;
 use crate::clv::columns::Columns;
 use crate::function::{Function, Kind, Otherwise, Parameter, Spec};
+use crate::ranking::ordered::infinite;
 use crate::scalar::{self, Each};
 
 static SPEC: Spec = Spec {
@@ -35,11 +36,13 @@ static SPEC: Spec = Spec {
     nulls: "NULL if last or as_of is NULL. Under 'gap' a NULL cadence leaves after to decide alone, and gives \
             NULL without after; under 'p_alive' NULL if p is NULL or NaN.",
     ties: "A silence exactly as long as the threshold, or a chance exactly as large, is not gone yet.",
-    errors: "Execution: last after as_of, a negative cadence, p outside 0..1. Planning: rule 'gap' without \
-             after and cadence, 'p_alive' without p, an argument of the other rule.",
+    errors: "Execution: last after as_of (a DATE: after that day), a negative or infinite cadence, p outside \
+             0..1. Planning: rule 'gap' without after and cadence, 'p_alive' without p, an argument of the other \
+             rule.",
     formula: "gap: as_of > last + after, and as_of - last > times * cadence days; of the two those that are \
               given. INTERVAL '1' MONTH ends on the same day of the next month. p_alive: p < threshold. A \
-              date is its beginning, a timestamp without zone is read as UTC.",
+              date is its beginning, a timestamp without zone is read as UTC; who bought in the course of an as_of \
+              that is a date (in UTC) has been silent for no time.",
     source: "Silence rules of customer marketing; chance of being alive: Fader, Hardie and Lee (2005).",
     example: "SELECT churn_flag(DATE '2024-01-01', DATE '2024-04-01', after => 90) AS gone, churn_flag(DATE \
               '2024-01-01', DATE '2024-04-01', cadence => 40, times => 3) AS slow",
@@ -115,12 +118,15 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             return Err(DataFusionError::Internal("churn_flag lacks its columns".to_owned()));
         };
         let numbers = Columns::read(columns);
+        // A date lasts its day: a purchase in the course of it is not after it.
+        let lasts = if *as_of.data_type() == DataType::Date32 { DAY - 1.0 } else { 0.0 };
         let (last, as_of) = (instants(last)?, instants(as_of)?);
+        let silence = |row| silence(&last, &as_of, lasts, row);
         let flags: Result<BooleanArray> = match &rule {
             Rule::Gap { after, times } => {
                 let line = after.map(|after| line(&last, after)).transpose()?;
                 let each = |row| {
-                    let Some(silence) = silence(&last, &as_of, row)? else { return Ok(None) };
+                    let Some(silence) = silence(row)? else { return Ok(None) };
                     let passed = line.as_ref().map(|line| as_of.value(row) > line.value(row));
                     let slow = match times {
                         Some(times) => too_slow(silence, numbers.number(2, row), *times)?,
@@ -135,8 +141,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             }
             Rule::Alive { threshold } => {
                 let each = |row| {
-                    let silence = silence(&last, &as_of, row)?;
-                    let (Some(_), Some(p)) = (silence, numbers.number(3, row)) else {
+                    let (Some(_), Some(p)) = (silence(row)?, numbers.number(3, row)) else {
                         return Ok(None);
                     };
                     if !(0.0..=1.0).contains(&p) {
@@ -192,28 +197,30 @@ fn line(
     Ok(add(last, &after)?.as_primitive::<TimestampMicrosecondType>().clone())
 }
 
-/// Days from his last purchase to the day of judgement.
+/// Days from his last purchase to the moment of judgement, which lasts so many microseconds more.
 fn silence(
     last: &TimestampMicrosecondArray,
     as_of: &TimestampMicrosecondArray,
+    lasts: f64,
     row: usize,
 ) -> Result<Option<f64>> {
     if last.is_null(row) || as_of.is_null(row) {
         return Ok(None);
     }
     let silence = as_of.value(row) as f64 - last.value(row) as f64;
-    if silence < 0.0 {
+    if silence + lasts < 0.0 {
         return Err(wrong(&format!(
             "last {} is after as_of {}: take the last purchase up to as_of",
             array_value_to_string(last, row)?,
             array_value_to_string(as_of, row)?
         )));
     }
-    Ok(Some(silence / DAY))
+    Ok(Some(silence.max(0.0) / DAY))
 }
 
 fn too_slow(silence: f64, cadence: Option<f64>, times: f64) -> Result<Option<bool>> {
     match cadence {
+        Some(cadence) if cadence.is_infinite() => Err(infinite("cadence", cadence)),
         Some(cadence) if cadence < 0.0 => {
             Err(wrong(&format!("cadence counts days between purchases, not {cadence}")))
         }

@@ -236,7 +236,7 @@ pub(crate) fn keep(column: &ArrayRef, kept: &BooleanArray) -> Result<ArrayRef> {
     Ok(nullif(column, &not(&kept)?)?)
 }
 
-/// The column with NULL for NaN; an infinite amount is an error.
+/// The column with NULL for NaN and 0.0 for -0.0; an infinite amount is an error.
 fn present(column: &ArrayRef, label: &str) -> Result<ArrayRef> {
     let Some(floats) = column.as_primitive_opt::<Float64Type>() else {
         return Ok(Arc::clone(column));
@@ -244,6 +244,7 @@ fn present(column: &ArrayRef, label: &str) -> Result<ArrayRef> {
     if let Some(value) = floats.iter().flatten().find(|value| value.is_infinite()) {
         return Err(infinite(label, value));
     }
-    let present = floats.iter().map(|value| value.filter(|value| !value.is_nan()));
-    Ok(Arc::new(present.collect::<Float64Array>()))
+    // Adding zero turns -0.0 into 0.0, which arrow compares by their bits.
+    let present = |value: Option<f64>| Some(value.filter(|value| !value.is_nan())? + 0.0);
+    Ok(Arc::new(floats.iter().map(present).collect::<Float64Array>()))
 }

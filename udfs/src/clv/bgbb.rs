@@ -50,9 +50,9 @@ impl Bgbb {
                 -lasts.inverses[n],
                 stays.inverses[n] - lasts.inverses[n],
             ];
-            let mut total = 0.0;
+            let mut ll = log;
             if tx < n {
-                // Gone right after t_x, as a multiple of that.
+                // Gone right after t_x.
                 let gone = buys.logs[x] + passes.logs[tx - x] - asked.logs[tx]
                     + gamma.ln()
                     + stays.logs[tx]
@@ -63,9 +63,12 @@ impl Bgbb {
                     1.0 / gamma - lasts.inverses[tx + 1],
                     stays.inverses[tx] - lasts.inverses[tx + 1],
                 ];
-                let mut term = (gone - log).exp();
-                let mut mixed = slopes;
-                total = 1.0;
+                // All as multiples of the larger of the two, for it may be too many times the other to be a number;
+                // the terms after the first are smaller.
+                let shift = log.max(gone);
+                let (base, mut term) = ((log - shift).exp(), (gone - shift).exp());
+                let mut mixed = slopes.map(|slope| base * slope);
+                let mut total = base;
                 for i in tx..n {
                     total += term;
                     for (mixed, by) in mixed.iter_mut().zip(by) {
@@ -82,9 +85,9 @@ impl Bgbb {
                     by[3] += 1.0 / i_stayed - 1.0 / i_lasted;
                 }
                 slopes = mixed.map(|slope| slope / total);
-                total = total.ln();
+                ll = shift + total.ln();
             }
-            sums[0] += weight * (log + total);
+            sums[0] += weight * ll;
             for (sum, slope) in sums[1..].iter_mut().zip(slopes) {
                 *sum += weight * slope;
             }
@@ -150,6 +153,9 @@ impl Bgbb {
             there *= (delta + i) / (gamma + delta + i);
             i += 1.0;
         }
+        if !(buys * there).is_normal() {
+            return self.pmf_by_logs(n, horizon);
+        }
         let mut sum = 0.0;
         while i < horizon {
             sum += buys * there * gamma / (gamma + delta + i);
@@ -158,6 +164,36 @@ impl Bgbb {
             i += 1.0;
         }
         sum + buys * there
+    }
+
+    /// As [`Self::pmf`], for so many purchases that the chance to buy at each of the first n is too small to
+    /// be a number.
+    fn pmf_by_logs(&self, n: f64, horizon: f64) -> f64 {
+        let Self { alpha, beta, gamma, delta } = *self;
+        let (mut log, mut i) = (0.0, 0.0);
+        while i < n {
+            log += ((alpha + i) / (alpha + beta + i)).ln();
+            log += ((delta + i) / (gamma + delta + i)).ln();
+            i += 1.0;
+        }
+        // The terms are added up as multiples of the largest so far.
+        let (mut largest, mut sum) = (f64::NEG_INFINITY, 0.0_f64);
+        let mut add = |log: f64| {
+            if log > largest {
+                sum = sum * (largest - log).exp() + 1.0;
+                largest = log;
+            } else if largest.is_finite() {
+                sum += (log - largest).exp();
+            }
+        };
+        while i < horizon {
+            add(log + (gamma / (gamma + delta + i)).ln());
+            log += ((delta + i) / (gamma + delta + i)).ln();
+            log += ((i + 1.0) / (i + 1.0 - n) * (beta + i - n) / (alpha + beta + i)).ln();
+            i += 1.0;
+        }
+        add(log);
+        (sum * largest.exp()).min(1.0)
     }
 
     /// The least number of opportunities within which a new customer buys with this chance; None if they

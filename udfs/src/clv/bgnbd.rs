@@ -149,6 +149,8 @@ impl Bgnbd {
     /// The chance of n purchases within a time of a customer who is there: n and he stayed, or more would
     /// have come but he dropped out after the n-th.
     pub(crate) fn pmf(&self, n: f64, horizon: f64) -> f64 {
+        // Near the logarithm of the smallest number; a sum that starts there has no digits.
+        const FAINT: f64 = -600.0;
         let Self { r, alpha, a, b, .. } = *self;
         if horizon == 0.0 {
             return f64::from(u8::from(n == 0.0));
@@ -171,7 +173,9 @@ impl Bgnbd {
         let stays = stayed * (b + i) / (a + b + i);
         // The chance of n purchases or more: the part of the sum that loses no digits.
         let odds = (-share).exp();
-        let more = if n <= r * horizon / alpha {
+        let more = if n <= r * horizon / alpha && none < FAINT {
+            (1.0 - fewer(r, odds, n, buys(n - 1.0))).max(0.0)
+        } else if n <= r * horizon / alpha {
             let (mut term, mut sum, mut count) = (buys(0.0), 0.0, 0.0);
             while count < n {
                 sum += term;
@@ -195,6 +199,18 @@ impl Bgnbd {
     pub(crate) fn wait(&self, chance: f64) -> Option<f64> {
         (chance < 1.0).then(|| self.alpha * (-(-chance).ln_1p() / self.r).exp_m1())
     }
+}
+
+/// The chance of fewer than n purchases of a customer who does not drop out, given that of n - 1: added up from
+/// there downwards.
+fn fewer(r: f64, odds: f64, n: f64, last: f64) -> f64 {
+    let (mut term, mut sum, mut count) = (last, 0.0, n - 1.0);
+    while term > 1e-17 * sum {
+        sum += term;
+        term *= count / ((r + count - 1.0) * odds);
+        count -= 1.0;
+    }
+    sum
 }
 
 /// A number of purchases as a place in a list; the fit has checked that it is one.

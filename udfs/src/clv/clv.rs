@@ -69,8 +69,8 @@ static SPEC: Spec = Spec {
     ties: "None: the answer depends on the row alone.",
     errors: "Planning: discount, margin or timing out of range. Execution: a negative horizon or one \
              above 100000 periods, an infinite one for a model other than pnbd or where the value is \
-             infinite, x not a whole number of at least 0, t_x outside 0..t, a model of another kind or, \
-             where unit is given, of another unit.",
+             infinite, x not a whole number of at least 0, t_x outside 0..t, an infinite m, a model of another \
+             kind or, where unit is given, of another unit.",
     formula: "sum over periods k of (E(k) - E(k-1)) * expected_spend * margin * (1 + d)^-(k - 1/2), \
               'end': ^-k; d per period = (1 + discount)^(period / year) - 1, the year 365.25 days; the \
               last period may be a part of one. The horizon 'infinity' of a pnbd model: dert * expected_spend * \
@@ -139,7 +139,7 @@ impl Terms {
         let (Some(past), Some(horizon)) = times else { return Ok(None) };
         known.check_unit(self.unit, SPEC.name)?;
         model.check(SPEC.name, Some(past), Some(horizon).filter(|horizon| horizon.is_finite()))?;
-        let m = if past[0] == 0.0 { Some(0.0) } else { columns.number(5, row) };
+        let m = if past[0] == 0.0 { Some(0.0) } else { columns.finite(5, row, "m")? };
         let Some(spend) = m.and_then(|m| spending.expected(past[0], m)) else { return Ok(None) };
         let rate = per_period(self.decay, known.unit_days()?);
         let purchases = if horizon == f64::INFINITY {

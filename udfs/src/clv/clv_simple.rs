@@ -54,8 +54,9 @@ static SPEC: Spec = Spec {
     returns: "DOUBLE, in the currency of the margin.",
     nulls: "NULL if any argument is NULL or NaN.",
     ties: "None: the answer depends on the row alone.",
-    errors: "Execution: retention outside 0..1, a discount of -1 or less, a negative horizon, and \
-             retention of 1 + discount or more without a horizon, where the sum does not converge.",
+    errors: "Execution: an infinite value, retention outside 0..1, a discount of -1 or less, a negative \
+             horizon, and retention of 1 + discount or more without a horizon, where the sum does not \
+             converge.",
     formula: "end: m r / (1 + d - r), start: m (1 + d) / (1 + d - r); with horizon n both times 1 - (r / \
               (1 + d))^n.",
     source: "Geometric series of discounted margins.",
@@ -74,13 +75,13 @@ fn plan(arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(move |columns| {
         let columns = Columns::read(columns);
         let each = |row| {
-            let numbers = [0, 1, 2].map(|place| columns.number(place, row));
-            let [Some(margin), Some(retention), Some(discount)] = numbers else { return Ok(None) };
-            let horizon = match (limited, columns.number(3, row)) {
-                (true, None) => return Ok(None),
-                (true, horizon) => horizon,
-                (false, _) => None,
-            };
+            let number = |place: usize| columns.finite(place, row, SPEC.parameters[place].name);
+            let numbers = (number(0)?, number(1)?, number(2)?);
+            let (Some(margin), Some(retention), Some(discount)) = numbers else { return Ok(None) };
+            let horizon = if limited { number(3)? } else { None };
+            if limited && horizon.is_none() {
+                return Ok(None);
+            }
             value(margin, retention, discount, horizon, at_once).map(Some)
         };
         Ok(Arc::new((0..columns.rows()).map(each).collect::<Result<Float64Array>>()?))
@@ -99,7 +100,7 @@ fn value(
     if !(0.0..=1.0).contains(&stay) {
         return refuse(format!("retention is a chance from 0 to 1, not {stay}"));
     }
-    if discount <= -1.0 || !discount.is_finite() {
+    if discount <= -1.0 {
         return refuse(format!("discount is above -1, not {discount}"));
     }
     if horizon.is_some_and(|horizon| horizon < 0.0) {

@@ -4,6 +4,9 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, IntervalMonthDayNanoArray};
 use arrow::datatypes::{Float64Type, IntervalMonthDayNanoType};
+use datafusion::common::Result;
+
+use crate::ranking::ordered::infinite;
 
 /// The columns of a call.
 #[derive(Debug)]
@@ -44,6 +47,14 @@ impl<'a> Columns<'a> {
     pub(crate) fn number(&self, place: usize, row: usize) -> Option<f64> {
         let Column::Numbers(numbers) = self.columns.get(place)? else { return None };
         numbers.is_valid(row).then(|| numbers.value(row)).filter(|number| !number.is_nan())
+    }
+
+    /// As [`Self::number`]; an infinite one is an error that names the argument.
+    pub(crate) fn finite(&self, place: usize, row: usize, name: &str) -> Result<Option<f64>> {
+        match self.number(place, row) {
+            Some(number) if number.is_infinite() => Err(infinite(name, number)),
+            number => Ok(number),
+        }
     }
 
     /// A column of stretches of time; None if it is of another kind.

@@ -52,7 +52,7 @@ pub(crate) fn function() -> Function {
 }
 
 fn plan(arguments: &Arguments) -> Result<Each> {
-    let asked = history_given(arguments, 2)?;
+    let asked = history_given(arguments)?;
     let unit = call_unit(arguments)?;
     Ok(Box::new(move |columns| {
         predict(columns, PURCHASES, SPEC.name, |known, columns, row| {
@@ -70,11 +70,13 @@ fn plan(arguments: &Arguments) -> Result<Each> {
     }))
 }
 
-/// Whether a call has a history, in the three arguments from `place` on: all three or none.
-pub(crate) fn history_given(arguments: &Arguments, place: usize) -> Result<bool> {
-    let given = ["x", "tx", "t"].iter().any(|name| arguments.has(name));
-    if given && arguments.len() < place + 3 {
+/// Whether a call has a history: all three of its arguments or none.
+pub(crate) fn history_given(arguments: &Arguments) -> Result<bool> {
+    let names = ["x", "tx", "t"];
+    // One that is left out between others is NULL of a type when the call runs, and then counts as written.
+    let written = names.map(|name| arguments.written(name));
+    if written.contains(&true) && written.contains(&false) {
         return Err(contradiction(arguments, "a history is x, tx and t: give all three or none"));
     }
-    Ok(given)
+    Ok(names.iter().any(|name| arguments.has(name)))
 }

@@ -38,7 +38,7 @@ static SPEC: Spec = Spec {
     nulls: "NULL if x is NULL, or m for a customer with repeat purchases, or if the model is NULL or \
             could not be fitted.",
     ties: "None: the answer depends on the row alone.",
-    errors: "Execution: a model of another kind.",
+    errors: "Execution: an infinite x or m, a model of another kind.",
     formula: "p (v + x m) / (p x + q - 1); p v / (q - 1) for x = 0.",
     source: "Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value.",
     example: "SELECT round(expected_spend(named_struct('model', 'gammagamma', 'params', [6.25, 3.74, \
@@ -54,8 +54,8 @@ pub(crate) fn function() -> Function {
 fn plan(_arguments: &Arguments) -> Result<Each> {
     Ok(Box::new(|columns| {
         predict(columns, models::SPENDING, SPEC.name, |known, columns, row| {
-            let Some(x) = columns.number(1, row) else { return Ok(None) };
-            let m = if x == 0.0 { Some(0.0) } else { columns.number(2, row) };
+            let Some(x) = columns.finite(1, row, "x")? else { return Ok(None) };
+            let m = if x == 0.0 { Some(0.0) } else { columns.finite(2, row, "m")? };
             Ok(m.and_then(|m| known.model.expected(x, m)))
         })
     }))

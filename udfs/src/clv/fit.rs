@@ -2,9 +2,11 @@
 //!
 //! A likelihood looks at a customer through a few numbers only, and many customers share them: the
 //! state is the distinct combinations with their weights, ascending, and those that wait to be folded in.
-//! It merges by adding weights, and is sorted before anything is summed, so a fit has the same bits
-//! however the rows were split. Rows with NULL in an input are skipped and counted.
+//! It merges by adding weights that are whole, which is exact; a weight with a fraction, or one that is none,
+//! stays apart. Only the search adds those up, in their order, so a fit has the same bits however the rows were
+//! split. Rows with NULL in an input are skipped and counted.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Debug};
 use std::mem::{size_of, take};
 use std::sync::Arc;
@@ -78,7 +80,7 @@ type Collected = ([u64; WIDTH], f64);
 /// Fewer waiting customers than this are not worth folding in.
 const PATIENCE: usize = 1_024;
 
-/// The accumulator: customers, the first of them ascending and each once, the others as they came.
+/// The accumulator: customers, the first of them ascending and merged, the others as they came.
 struct Customers {
     inputs: usize,
     weighted: bool,
@@ -101,11 +103,11 @@ impl Customers {
         if self.collected.len() == self.folded {
             return;
         }
-        self.collected[self.folded..].sort_unstable_by_key(|customer| customer.0);
+        self.collected[self.folded..].sort_unstable_by(order);
         // Two ascending runs, which the sort notices.
-        self.collected.sort_by_key(|customer| customer.0);
+        self.collected.sort_by(order);
         self.collected.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
+            let same = next.0 == kept.0 && is_whole(next.1) && is_whole(kept.1);
             if same {
                 kept.1 += next.1;
             }
@@ -113,6 +115,38 @@ impl Customers {
         });
         self.folded = self.collected.len();
     }
+}
+
+/// By the numbers; of equal ones those whose weights may be merged come first, then the others by weight.
+fn order(left: &Collected, right: &Collected) -> Ordering {
+    let by_weight = || match (is_whole(left.1), is_whole(right.1)) {
+        (true, true) => Ordering::Equal,
+        (false, false) => to_bits(left.1).cmp(&to_bits(right.1)),
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+    };
+    left.0.cmp(&right.0).then_with(by_weight)
+}
+
+/// True for a weight that counts customers: such weights add up exactly, in whatever order.
+fn is_whole(weight: f64) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (0.0..=EXACT).contains(&weight) && weight.fract() == 0.0
+}
+
+/// The customers with the same numbers as one. A weight that is none stays by itself, for the search to refuse.
+fn combined(rows: &Rows) -> Rows {
+    let is_weight = |weight: f64| (0.0..f64::INFINITY).contains(&weight);
+    let mut combined = Rows::with_capacity(rows.len());
+    for (numbers, weight) in rows {
+        match combined.last_mut() {
+            Some((last, sum)) if *last == *numbers && is_weight(*sum) && is_weight(*weight) => {
+                *sum += *weight;
+            }
+            _ => combined.push((*numbers, *weight)),
+        }
+    }
+    combined
 }
 
 const SIGN: u64 = 1 << 63;
@@ -175,10 +209,15 @@ impl Accumulator for Customers {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         self.fold_in();
-        // The customers change their form where they are and back again: the search needs the memory of a copy.
+        // The customers change their form where they are and back again: the search needs the memory of a copy. Where
+        // they have weights there is one, of those that are added up for this answer only.
         let customers = take(&mut self.collected).into_iter();
         let rows: Rows = customers.map(|(bits, weight)| (bits.map(from_bits), weight)).collect();
-        let fitted = (self.search)(&rows, self.nulls);
+        let fitted = if self.weighted {
+            (self.search)(&combined(&rows), self.nulls)
+        } else {
+            (self.search)(&rows, self.nulls)
+        };
         self.collected =
             rows.into_iter().map(|(numbers, weight)| (numbers.map(to_bits), weight)).collect();
         fitted?.to_scalar()

@@ -175,8 +175,10 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
     left.iter().zip(right).map(|(a, b)| a * b).sum()
 }
 
+/// The largest of the sizes; NaN if one is NaN, so that a slope nobody knows is never a flat one.
 pub(crate) fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |most: f64, value| most.max(value.abs()))
+    let larger = |most: f64, value: f64| if value.is_nan() || value > most { value } else { most };
+    values.iter().map(|value| value.abs()).fold(0.0, larger)
 }
 
 /// The matrix of second derivatives, by central differences of the gradient.
@@ -257,6 +259,14 @@ mod tests {
         assert!((by_newton.point[0] - 1.0).abs() < 1e-9, "{by_newton:?}");
         assert!(by_newton.steps < lowest.steps, "{} {}", by_newton.steps, lowest.steps);
         assert!(invert(&[vec![1.0, 2.0], vec![2.0, 1.0]]).is_none());
+    }
+
+    #[test]
+    fn an_unknown_slope_is_not_flat() {
+        assert!(largest(&[f64::NAN, 1.0]).is_nan() && largest(&[1.0, f64::NAN]).is_nan());
+        assert_eq!(largest(&[1.0, -2.0]), 2.0);
+        let lowest = minimize(vec![1.0], 1e-9, 10, |_: &[f64]| (1.0_f64, vec![f64::NAN]));
+        assert!(lowest.steps == 0 && lowest.gradient[0].is_nan());
     }
 
     #[test]

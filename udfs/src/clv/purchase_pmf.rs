@@ -62,7 +62,7 @@ pub(crate) fn function() -> Function {
 }
 
 fn plan(arguments: &Arguments) -> Result<Each> {
-    let asked = history_given(arguments, 3)?;
+    let asked = history_given(arguments)?;
     let unit = call_unit(arguments)?;
     Ok(Box::new(move |columns| {
         predict(columns, PURCHASES, SPEC.name, |known, columns, row| {

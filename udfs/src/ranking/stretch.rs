@@ -42,11 +42,12 @@ pub(crate) fn stretches(
         let keys = survey.keys(bucket);
         let is_positive = *keys.start() > zero;
         let is_cut = cuts.pass(totals[bucket])?;
-        // A cut at the very end of a bucket shows in the next one. Where money ends the last part begins.
-        wanted[bucket] =
-            if is_positive { is_cut || near } else { *keys.end() > zero || !cuts.ended };
+        // A cut at the very end of a bucket shows in the next one. Where money ends the last part begins: in the bucket
+        // around zero, or in the next one if that holds positive amounts alone.
+        let may_be_positive = *keys.end() > zero;
+        wanted[bucket] = if is_positive { is_cut || near } else { may_be_positive || !cuts.ended };
         near = is_cut;
-        cuts.ended |= !is_positive;
+        cuts.ended |= !may_be_positive;
     }
     let buckets: Vec<usize> = (0..totals.len()).filter(|bucket| wanted[*bucket]).collect();
     let lists = survey.gather(column, &buckets);
@@ -69,7 +70,7 @@ struct Cuts {
     parts: i128,
     total: i128,
     passed: i128,
-    /// True behind the last positive amount.
+    /// True behind a bucket without any positive amount.
     ended: bool,
 }
 

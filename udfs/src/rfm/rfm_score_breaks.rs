@@ -147,7 +147,7 @@ fn limit_of(limit: &ScalarValue, scale: i8, right: bool) -> Result<i256> {
 }
 
 /// A threshold as whole digits and the number of them after the point, as it is written.
-fn digits_of(limit: &ScalarValue) -> Option<(i256, i32)> {
+pub(crate) fn digits_of(limit: &ScalarValue) -> Option<(i256, i32)> {
     match limit {
         ScalarValue::Decimal128(Some(digits), _, scale) => {
             Some((i256::from_i128(*digits), i32::from(*scale)))

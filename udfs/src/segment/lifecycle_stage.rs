@@ -48,7 +48,8 @@ static SPEC: Spec = Spec {
             name: "as_of",
             kind: Kind::Moment,
             otherwise: Otherwise::Required,
-            about: "The day the stage is asked for",
+            about: "The day the stage is asked for; a DATE lasts its whole day (in UTC), and a purchase in the \
+                    course of it leaves no silence",
         },
         Parameter {
             name: "cadence",
@@ -92,7 +93,8 @@ static SPEC: Spec = Spec {
              first and last, n negative, a cadence not above 0 or infinite.",
     formula: "gap = (last - first) / (n - 1) days, or cadence for n = 1; silence = (as_of - last) / gap. \
               Reactivated: (last - previous) / before, where before = (previous - first) / (n - 2), the gap \
-              until he paused, or cadence for n = 2; unknown without either.",
+              until he paused, or cadence for n = 2; unknown without either. Moments count to the \
+              nanosecond, not by days.",
     source: "Stages of the Optimove glossary (new, active, churn, back from churn) and of retail practice; \
              the thresholds are ours.",
     example: "SELECT day, lifecycle_stage(DATE '2024-01-01', DATE '2024-03-31', 4, day) AS stage FROM (VALUES (DATE \
@@ -113,15 +115,41 @@ struct Rule {
     loyal: i64,
 }
 
-/// A customer, his moments in days.
+/// A customer, his moments in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 struct Life {
-    first: f64,
-    last: f64,
+    first: i128,
+    last: i128,
     n: i64,
-    as_of: f64,
+    as_of: i128,
+    /// How long `as_of` lasts: a date its day.
+    lasts: i128,
+    /// In days.
     cadence: Option<f64>,
-    previous: Option<f64>,
+    previous: Option<i128>,
+}
+
+/// A stretch of time in seconds, and how many gaps between purchases it has. It is never divided by them, so that
+/// a silence of exactly so many gaps is told from one beyond them.
+#[derive(Debug, Clone, Copy)]
+struct Rhythm {
+    span: f64,
+    gaps: f64,
+}
+
+impl Rhythm {
+    /// True if a silence is longer than so many gaps.
+    fn is_exceeded(self, silence: i128, times: f64) -> bool {
+        seconds(silence) * self.gaps > times * self.span
+    }
+}
+
+const SECOND: i128 = 1_000_000_000;
+const DAY: i128 = 86_400 * SECOND;
+
+/// Whole seconds are whole, whatever their fraction.
+fn seconds(nanoseconds: i128) -> f64 {
+    (nanoseconds / SECOND) as f64 + (nanoseconds % SECOND) as f64 / 1e9
 }
 
 fn plan(arguments: &Arguments) -> Result<Each> {
@@ -140,8 +168,9 @@ fn plan(arguments: &Arguments) -> Result<Each> {
         let [first, last, n, as_of, optional @ ..] = columns else {
             return Err(DataFusionError::Internal("lifecycle_stage takes four columns".into()));
         };
-        let [first, last, as_of] = [days(first)?, days(last)?, days(as_of)?];
-        let previous = optional.get(1).map(days).transpose()?.unwrap_or_default();
+        let lasts = if *as_of.data_type() == DataType::Date32 { DAY - 1 } else { 0 };
+        let [first, last, as_of] = [moments(first)?, moments(last)?, moments(as_of)?];
+        let previous = optional.get(1).map(moments).transpose()?.unwrap_or_default();
         let n = n.as_primitive::<Int64Type>();
         let mut stages = StringBuilder::with_capacity(n.len(), n.len() * 8);
         for row in 0..n.len() {
@@ -153,7 +182,7 @@ fn plan(arguments: &Arguments) -> Result<Each> {
             };
             let cadence = cadence(optional.first(), row)?;
             let previous = previous.get(row).copied().flatten();
-            let life = Life { first, last, n: n.value(row), as_of, cadence, previous };
+            let life = Life { first, last, n: n.value(row), as_of, lasts, cadence, previous };
             life.check()?;
             stages.append_option(life.stage(rule));
         }
@@ -161,13 +190,14 @@ fn plan(arguments: &Arguments) -> Result<Each> {
     }))
 }
 
-/// A column of moments in days since 1970.
-fn days(column: &ArrayRef) -> Result<Vec<Option<f64>>> {
+/// A column of moments in nanoseconds since 1970.
+fn moments(column: &ArrayRef) -> Result<Vec<Option<i128>>> {
     let calendar = Calendar::of(column.data_type()).ok_or_else(|| {
         DataFusionError::Internal("lifecycle_stage did not get a column of moments".to_owned())
     })?;
     let ticks = calendar.ticks(column)?;
-    Ok(ticks.iter().map(|tick| tick.map(|tick| calendar.days(0, tick))).collect())
+    let length = DAY / i128::from(calendar.per_day());
+    Ok(ticks.iter().map(|tick| tick.map(|tick| i128::from(tick) * length)).collect())
 }
 
 fn cadence(column: Option<&ArrayRef>, row: usize) -> Result<Option<f64>> {
@@ -189,7 +219,7 @@ impl Life {
             "n counts purchases and is negative"
         } else if self.first > self.last {
             "first is after last"
-        } else if self.last > self.as_of {
+        } else if self.last > self.as_of + self.lasts {
             "last is after as_of: ask for a later day, or leave later purchases out"
         } else if self.previous.is_some_and(|day| day < self.first || day > self.last) {
             "previous is not between first and last"
@@ -199,26 +229,30 @@ impl Life {
         Err(DataFusionError::Execution(format!("lifecycle_stage: {problem}")))
     }
 
-    /// Days between purchases, over the first so many of them.
-    fn gap(&self, purchases: i64, until: f64) -> Option<f64> {
-        let own = (purchases > 1).then(|| (until - self.first) / (purchases - 1) as f64);
-        own.filter(|gap| *gap > 0.0).or(self.cadence)
+    /// How often he buys, over the first so many purchases.
+    fn rhythm(&self, purchases: i64, until: i128) -> Option<Rhythm> {
+        if purchases > 1 && until > self.first {
+            let span = seconds(until - self.first);
+            return Some(Rhythm { span, gaps: (purchases - 1) as f64 });
+        }
+        self.cadence.map(|days| Rhythm { span: days * 86_400.0, gaps: 1.0 })
     }
 
     fn has_come_back(&self, rule: Rule) -> bool {
-        let back = |previous: f64| {
-            let before = self.gap(self.n - 1, previous)?;
-            Some(self.n > 1 && self.last - previous > rule.churned * before)
+        let back = |previous: i128| {
+            let before = self.rhythm(self.n - 1, previous)?;
+            Some(self.n > 1 && before.is_exceeded(self.last - previous, rule.churned))
         };
         self.previous.and_then(back).unwrap_or(false)
     }
 
     fn stage(&self, rule: Rule) -> Option<&'static str> {
-        let gap = self.gap(self.n, self.last).filter(|_| self.n > 0)?;
-        let silence = self.as_of - self.last;
-        Some(if silence > rule.churned * gap {
+        let rhythm = self.rhythm(self.n, self.last).filter(|_| self.n > 0)?;
+        // Below zero in the course of a day: no silence yet.
+        let silence = (self.as_of - self.last).max(0);
+        Some(if rhythm.is_exceeded(silence, rule.churned) {
             "churned"
-        } else if silence > rule.at_risk * gap {
+        } else if rhythm.is_exceeded(silence, rule.at_risk) {
             "at_risk"
         } else if self.has_come_back(rule) {
             "reactivated"
