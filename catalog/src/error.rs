@@ -20,6 +20,8 @@ pub enum CatalogErrorKind {
     Conflict,
     /// The storage does not answer, or answers that it is busy: try again later.
     Unavailable,
+    /// Nobody knows whether it was done: look before it is run again.
+    InDoubt,
     /// The storage refuses these credentials or permissions: ask the operator.
     Denied,
     /// A bound was reached (memory, disk, quota): free some or ask for less.

@@ -3,6 +3,7 @@
 //! * [`layout`]: which columns are in files, which in the log, and in which order users see them;
 //! * [`statistics`]: what the log knows of each file, typed, and how far it may be trusted;
 //! * [`prune`]: which files a filter can be answered from, before any is opened;
+//! * [`floats`]: what bounds do not tell, since NaN hides from them;
 //! * [`native`]: the table provider that puts them together;
 //! * [`hot_columns`]: decoded columns kept in memory, and the Parquet source that answers from them;
 //! * [`listed`]: Parquet files of others, read where they are by the same source;
@@ -12,6 +13,7 @@
 //! Partition values and statistics travel with every file, so filters that only become known while a join runs still
 //! skip files before their footers are read. Never reads the log itself and never decides who may read.
 
+mod floats;
 mod hot_columns;
 mod key_set;
 mod layout;

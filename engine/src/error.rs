@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Exhausted,
     /// The store or the network did not answer: retry later.
     Unavailable,
+    /// Nobody knows whether it was done: look before it is run again.
+    InDoubt,
     /// The caller gave up.
     Cancelled,
     /// A defect of ours: report it.

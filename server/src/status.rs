@@ -29,6 +29,8 @@ pub(crate) const fn code(kind: ErrorKind) -> Code {
         ErrorKind::Denied => Code::PermissionDenied,
         ErrorKind::Exhausted => Code::ResourceExhausted,
         ErrorKind::Unavailable => Code::Unavailable,
+        // The one code of those left that no client sends a statement again for.
+        ErrorKind::InDoubt => Code::Unknown,
         ErrorKind::Cancelled => Code::Cancelled,
         ErrorKind::Internal => Code::Internal,
     }
@@ -48,8 +50,9 @@ pub(crate) const fn kind(code: Code) -> ErrorKind {
         Code::PermissionDenied => ErrorKind::Denied,
         Code::ResourceExhausted => ErrorKind::Exhausted,
         Code::Unavailable | Code::DeadlineExceeded => ErrorKind::Unavailable,
+        Code::Unknown => ErrorKind::InDoubt,
         Code::Cancelled => ErrorKind::Cancelled,
-        Code::Internal | Code::Unknown | Code::DataLoss | Code::Ok => ErrorKind::Internal,
+        Code::Internal | Code::DataLoss | Code::Ok => ErrorKind::Internal,
     }
 }
 
@@ -114,7 +117,7 @@ fn shorten(mut text: String) -> String {
 mod tests {
     use super::*;
 
-    const KINDS: [ErrorKind; 10] = [
+    const KINDS: [ErrorKind; 11] = [
         ErrorKind::Invalid,
         ErrorKind::NotFound,
         ErrorKind::AlreadyExists,
@@ -123,6 +126,7 @@ mod tests {
         ErrorKind::Denied,
         ErrorKind::Exhausted,
         ErrorKind::Unavailable,
+        ErrorKind::InDoubt,
         ErrorKind::Cancelled,
         ErrorKind::Internal,
     ];

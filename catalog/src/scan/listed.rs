@@ -4,8 +4,10 @@
 //! of own tables do. A path is no promise there: a file may be written anew under its name. So a column is kept for a
 //! path together with the size, time and tag that the listing told, and every query lists anew.
 //!
-//! Without a [`ScanCache`] in the session the plan is DataFusion's own. Files are only read, never written.
+//! Without a [`ScanCache`] in the session the plan is DataFusion's own, but that bounds are not looked at where columns of
+//! floating point are read ([`floats`]). Files are only read, never written.
 
+use super::floats;
 use super::hot_columns::ScanCache;
 use super::hot_columns::source::{Files, HotSource};
 use arrow::datatypes::SchemaRef;
@@ -59,7 +61,9 @@ impl FileFormat for ListedParquet {
         table: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Statistics> {
-        self.0.infer_stats(state, store, table, object).await
+        let mut known = self.0.infer_stats(state, store, Arc::clone(&table), object).await?;
+        floats::forget_bounds(&mut known, &table);
+        Ok(known)
     }
 
     async fn infer_ordering(
@@ -79,7 +83,10 @@ impl FileFormat for ListedParquet {
         table: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<FileMeta> {
-        self.0.infer_stats_and_ordering(state, store, table, object).await
+        let known = self.0.infer_stats_and_ordering(state, store, Arc::clone(&table), object);
+        let mut known = known.await?;
+        floats::forget_bounds(&mut known.statistics, &table);
+        Ok(known)
     }
 
     async fn create_physical_plan(
@@ -92,7 +99,11 @@ impl FileFormat for ListedParquet {
         let scan = plan
             .downcast_ref::<DataSourceExec>()
             .and_then(|scan| scan.downcast_to_file_source::<ParquetSource>());
-        let (Some(hot), Some((config, parquet))) = (hot, scan) else { return Ok(plan) };
+        let Some((config, parquet)) = scan else { return Ok(plan) };
+        let Some(hot) = hot else {
+            let has_floats = floats::among(&plan.schema());
+            return Ok(if has_floats { unbounded(config, parquet) } else { plan });
+        };
         let store = config.object_store_url.as_str();
         let source = HotSource::new(parquet.clone(), hot, store, Files::Listed);
         let config =
@@ -103,4 +114,13 @@ impl FileFormat for ListedParquet {
     fn file_source(&self, table: TableSchema) -> Arc<dyn FileSource> {
         self.0.file_source(table)
     }
+}
+
+/// The same scan by DataFusion's source, which looks at no bounds of floating-point columns.
+fn unbounded(config: &FileScanConfig, parquet: &ParquetSource) -> Arc<dyn ExecutionPlan> {
+    let mut options = parquet.table_parquet_options().clone();
+    floats::ignore_bounds(&mut options);
+    let source = parquet.clone().with_table_parquet_options(options);
+    let config = FileScanConfigBuilder::from(config.clone()).with_source(Arc::new(source)).build();
+    DataSourceExec::from_data_source(config)
 }

@@ -2,19 +2,21 @@
 //! it. Where the session has a [`ScanCache`], columns that are asked for again come from memory; without one the plan is
 //! DataFusion's own and travels to another machine without a codec of ours.
 //!
-//! The declared sort order is reported only when every file read was written sorted and the files do not overlap.
+//! The declared sort order is reported only when every file read was written sorted and the files do not overlap. Files are
+//! read one after another in it only where bounds tell all of a key: NULL and NaN lie outside of them.
 //! For rewrites the scan can be narrowed to some files and can number the file each row came from.
 
 use super::hot_columns::ScanCache;
 use super::hot_columns::source::{Files, HotSource};
 use super::readers::CountingReaders;
-use super::{DataFile, Layout, prune};
+use super::{DataFile, Layout, floats, prune};
 use crate::store::Location;
 use crate::{CatalogError, SortTerm};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, DFSchema, Result, ScalarValue, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::TableType;
@@ -155,7 +157,7 @@ impl NativeScan {
         let schema = scanned.table_schema();
         let named = DFSchema::try_from(Arc::clone(schema))?;
         let predicate = state.create_physical_expr(filter, &named)?;
-        prune::matching(&self.files, self.layout.scanned.table_schema(), predicate)
+        prune::matching(&self.files, self.layout.scanned.table_schema(), &predicate)
     }
 
     /// The declared order over the scanned columns, if all these files were written in it.
@@ -171,6 +173,41 @@ impl NativeScan {
         };
         LexOrdering::new(self.layout.order.iter().map_while(term))
     }
+}
+
+/// Sorted files in at most `target` groups, in each of which they follow one another, if that can be.
+fn in_order(
+    files: &FileGroup,
+    schema: &SchemaRef,
+    ordering: &LexOrdering,
+    target: usize,
+) -> Option<Vec<FileGroup>> {
+    let told =
+        |key: &&PhysicalSortExpr| files.iter().all(|file| bounds_tell_all(file, schema, key));
+    // Files that the first keys keep apart are apart by all keys.
+    let groups = match LexOrdering::new(ordering.iter().take_while(told).cloned()) {
+        Some(keys) => FileScanConfig::split_groups_by_statistics_with_target_partitions(
+            schema,
+            std::slice::from_ref(files),
+            &keys,
+            target,
+        )
+        .ok()?,
+        None => files.iter().map(|file| FileGroup::new(vec![file.clone()])).collect(),
+    };
+    (groups.len() <= target).then_some(groups)
+}
+
+/// Whether all values of a key of an order lie within a file's bounds: none is NULL, and none can be NaN.
+fn bounds_tell_all(file: &PartitionedFile, schema: &Schema, key: &PhysicalSortExpr) -> bool {
+    let tells = || {
+        let place = key.expr.downcast_ref::<Column>()?.index();
+        let field = schema.fields().get(place)?;
+        let nulls = file.statistics.as_ref()?.column_statistics.get(place)?.null_count;
+        let has_none = !field.is_nullable() || nulls == Precision::Exact(0);
+        Some(has_none && !field.data_type().is_floating())
+    };
+    tells().unwrap_or(false)
 }
 
 fn file_field() -> FieldRef {
@@ -234,9 +271,12 @@ impl TableProvider for NativeScan {
         let files = self.pruned(state, filters, &scanned)?;
         let projected: Vec<usize> =
             projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let output = Arc::new(self.schema.project(&projected)?);
         if files.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(Arc::new(self.schema.project(&projected)?))));
+            return Ok(Arc::new(EmptyExec::new(output)));
         }
+        let hot = state.config().get_extension::<ScanCache>().and_then(|cache| cache.0.clone());
+        let unbounded = hot.is_none() && floats::among(&output);
         // Behind the declared columns come the two that number rows, which are the scan's last two.
         let declared = self.layout.place.len();
         let place = |index: &usize| {
@@ -248,22 +288,18 @@ impl TableProvider for NativeScan {
         };
         let places = projected.iter().map(place).collect();
         let target = state.config().target_partitions();
-        let group: FileGroup =
-            files.iter().map(|file| self.partitioned_file(file)).collect::<Vec<_>>().into();
+        let file = |file: &&DataFile| match unbounded {
+            true => floats::unbounded(self.partitioned_file(file), &schema),
+            false => self.partitioned_file(file),
+        };
+        let group = FileGroup::new(files.iter().map(file).collect());
         let statistics = Statistics::try_merge_iter(
             group.files().iter().filter_map(|file| file.statistics.as_deref()),
             &schema,
         )?;
         let ordering = self.ordering(&files, &schema);
-        let in_order = ordering.as_ref().and_then(|ordering| {
-            let groups = FileScanConfig::split_groups_by_statistics_with_target_partitions(
-                &schema,
-                std::slice::from_ref(&group),
-                ordering,
-                target,
-            );
-            groups.ok().filter(|groups| groups.len() <= target)
-        });
+        let in_order =
+            ordering.as_ref().and_then(|ordering| in_order(&group, &schema, ordering, target));
         let (groups, ordering) = match in_order {
             Some(groups) => (groups, ordering.into_iter().collect()),
             None => (group.split_files(target), Vec::new()),
@@ -274,14 +310,16 @@ impl TableProvider for NativeScan {
             store,
             environment.cache_manager.get_file_metadata_cache(),
         );
-        let options = TableParquetOptions {
+        let mut options = TableParquetOptions {
             global: state.config_options().execution.parquet.clone(),
             ..Default::default()
         };
+        if unbounded {
+            floats::ignore_bounds(&mut options);
+        }
         let source = ParquetSource::new(scanned)
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(CountingReaders(readers)));
-        let hot = state.config().get_extension::<ScanCache>().and_then(|cache| cache.0.clone());
         let source: Arc<dyn FileSource> = match hot {
             Some(hot) => {
                 Arc::new(HotSource::new(source, hot, self.store.as_str(), Files::Immutable))

@@ -1,14 +1,15 @@
 //! Which files a filter can be answered from, decided from the log alone.
 //!
-//! A file is left out only when its bounds prove that no row can match. Bounds that are not exact still prove that.
+//! A file is left out only when its bounds prove that no row can match. Bounds that are not exact still prove that, those
+//! of floating-point columns do not ([`floats`]).
 
-use super::DataFile;
+use super::{DataFile, floats};
 use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Column, ColumnStatistics, Result, ScalarValue};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,12 +18,14 @@ use std::sync::Arc;
 pub(super) fn matching<'a>(
     files: &'a [DataFile],
     scanned: &SchemaRef,
-    predicate: Arc<dyn PhysicalExpr>,
+    predicate: &Arc<dyn PhysicalExpr>,
 ) -> Result<Vec<&'a DataFile>> {
+    let proving = split_conjunction(predicate);
+    let proving = proving.into_iter().filter(|part| floats::may_prune(part, scanned)).cloned();
     let Some(pruning) = PruningPredicateBuilder::new()
         .with_file_schema(Arc::clone(scanned))
         .with_max_in_list_size(200)
-        .build(predicate)
+        .build(conjunction(proving))
     else {
         return Ok(files.iter().collect());
     };

@@ -8,12 +8,18 @@
 //!   surrogate keys: it is a `Conflict`, run it again;
 //! * a change of columns is a `Conflict` for everyone.
 //!
-//! Never leaves half a commit: the log entry is created whole or not at all.
+//! Never leaves half a commit: the log entry is created whole or not at all. Once it is there the commit has happened,
+//! whatever becomes of the work after it (a checkpoint, the cleaning of the log). Where the store does not tell whether it
+//! is there, the commit is in doubt: the error says so, and its files stay.
 
+use super::log_store::InDoubt;
 use super::write::Written;
 use super::{TableVersion, delta_error};
 use crate::{CatalogError, CatalogErrorKind, Result};
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake_core::DeltaTableError;
+use deltalake_core::kernel::transaction::{
+    CommitBuilder, CommitProperties, TableReference, TransactionError,
+};
 use deltalake_core::kernel::{Action, EagerSnapshot};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use futures::future::BoxFuture;
@@ -62,6 +68,20 @@ pub enum Removal {
     Everything,
     /// Those with these paths, as [`crate::DataFile::log_path`] gives them.
     Files(HashSet<String>),
+}
+
+/// Why a commit did not succeed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: CatalogError,
+    /// It may have happened all the same.
+    pub(super) in_doubt: bool,
+}
+
+impl From<CatalogError> for Failed {
+    fn from(error: CatalogError) -> Self {
+        Self { error, in_doubt: false }
+    }
 }
 
 impl Operation {
@@ -123,7 +143,8 @@ impl TableVersion {
                 actions.push(Action::Add(add));
             }
             let removed = self.removals(removal, operation, &mut actions);
-            self.commit_actions(actions, &removed, operation, numbered).await
+            let commit = self.commit_actions(actions, &removed, operation, numbered);
+            commit.await.map_err(|failed| failed.error)
         })
     }
 
@@ -135,37 +156,68 @@ impl TableVersion {
         removed: &'a HashSet<String>,
         operation: &'a Operation,
         numbered: bool,
-    ) -> BoxFuture<'a, Result<u64>> {
+    ) -> BoxFuture<'a, Result<u64, Failed>> {
         Box::pin(async move {
-            let properties = || {
-                CommitProperties::default()
-                    .with_max_retries(0)
-                    .with_metadata([("paretoWrite".to_owned(), Uuid::new_v4().to_string().into())])
-            };
             let mut base = self.snapshot.clone();
             for _ in 0..ATTEMPTS {
-                let commit = CommitBuilder::from(properties()).with_actions(actions.clone()).build(
-                    Some(&base as &dyn TableReference),
-                    Arc::clone(&self.log.log),
-                    operation.for_the_log(),
-                );
-                match commit.await.map_err(delta_error) {
-                    Ok(done) => return Ok(done.version()),
-                    Err(error) if error.kind == CatalogErrorKind::Conflict && numbered => {
-                        return Err(self.conflict("another writer may have given the same keys"));
-                    }
-                    Err(error) if error.kind == CatalogErrorKind::Conflict => {
+                match self.commit_after(&base, actions.clone(), operation).await {
+                    Ok(version) => return Ok(version),
+                    Err(failed) if failed.error.kind == CatalogErrorKind::Conflict => {
+                        if numbered {
+                            let why = "another writer may have given the same keys";
+                            return Err(self.conflict(why).into());
+                        }
                         base = self.on_top_of_newest(base, removed, operation).await?;
                     }
-                    Err(error) => {
-                        return Err(
-                            error.during(format!("committing to table {}", self.table.name))
-                        );
-                    }
+                    Err(failed) => return Err(failed),
                 }
             }
-            Err(self.conflict("other writers commit faster than this one can"))
+            Err(self.conflict("other writers commit faster than this one can").into())
         })
+    }
+
+    /// Makes the version after `base`.
+    async fn commit_after(
+        &self,
+        base: &EagerSnapshot,
+        actions: Vec<Action>,
+        operation: &Operation,
+    ) -> Result<u64, Failed> {
+        let id = Uuid::new_v4().to_string();
+        let properties = CommitProperties::default()
+            .with_max_retries(0)
+            .with_metadata([("paretoWrite".to_owned(), id.into())]);
+        let prepared = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(
+                Some(base as &dyn TableReference),
+                Arc::clone(&self.log.log),
+                operation.for_the_log(),
+            )
+            .into_prepared_commit_future()
+            .await
+            .map_err(|error| self.failed(error))?;
+        let done = prepared.await.map_err(|error| self.failed(error))?;
+        let version = done.version;
+        // The version is made. Its checkpoint and the cleaning of the log can wait for another.
+        if let Err(error) = done.await {
+            let table = &self.table.name;
+            tracing::warn!(%table, version, %error, "the work after a commit failed");
+        }
+        Ok(version)
+    }
+
+    fn failed(&self, error: DeltaTableError) -> Failed {
+        let name = &self.table.name;
+        let Some(doubt) = doubt(&error) else {
+            return delta_error(error).during(format!("committing to table {name}")).into();
+        };
+        let error = CatalogError::new(
+            CatalogErrorKind::InDoubt,
+            format!("it is not known whether the commit to table {name} happened: {doubt}"),
+        )
+        .with_hint("look whether the change is there before the statement is run again");
+        Failed { error, in_doubt: true }
     }
 
     /// The remove actions of a removal, and the files they name.
@@ -229,5 +281,68 @@ impl TableVersion {
             ),
         )
         .with_hint("run the statement again")
+    }
+}
+
+/// Why a failure leaves open whether the version was made, if it does.
+fn doubt(error: &DeltaTableError) -> Option<&InDoubt> {
+    match error {
+        DeltaTableError::Transaction { source: TransactionError::LogStoreError { source, .. } } => {
+            source.downcast_ref::<InDoubt>()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table_log::{AsOf, TableLog};
+    use crate::{Column, Name, Storage, Table};
+    use arrow::datatypes::DataType;
+    use deltalake_core::kernel::Add;
+    use std::collections::BTreeMap;
+
+    fn table() -> Table {
+        Table {
+            id: Uuid::from_u128(1),
+            name: Name::new("public", "sales"),
+            columns: vec![Column::new("amount", DataType::Int64)],
+            storage: Storage::Delta { location: String::new(), managed: true },
+            partitioning: Vec::new(),
+            order: Vec::new(),
+            constraints: Vec::new(),
+            options: BTreeMap::new(),
+            comment: None,
+            created_at_ms: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_commit_counts_although_its_checkpoint_cannot_be_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = crate::store::resolve(directory.path().to_str().unwrap()).unwrap();
+        let (log, table) = (TableLog::at(location), Arc::new(table()));
+        log.create(&table, None).await.unwrap();
+        let mut version = log.open(&table, &AsOf::Latest, None, 0).await.unwrap();
+        for number in 1..=99 {
+            if number == 99 {
+                let checkpoint = format!("_delta_log/{number:020}.checkpoint.parquet");
+                std::fs::create_dir(directory.path().join(checkpoint)).unwrap();
+            }
+            let add = Add {
+                path: format!("{number}.parquet"),
+                size: 1,
+                data_change: true,
+                ..Add::default()
+            };
+            let nothing = HashSet::new();
+            let operation = Operation::Append;
+            let commit =
+                version.commit_actions(vec![Action::Add(add)], &nothing, &operation, false);
+            assert_eq!(commit.await.unwrap(), number);
+            version = log.open(&table, &AsOf::Latest, Some(&version), 0).await.unwrap();
+        }
+        assert_eq!((version.version(), version.files().len()), (99, 99));
     }
 }

@@ -3,7 +3,13 @@
 //! A network can lose the answer to a write that did happen. The store's own retry then meets its first attempt and
 //! reports that the version exists. Taking that for a lost race would commit the same rows twice, so the bytes that
 //! are there are compared with ours: every commit carries an id of its own, so equal bytes are ours.
+//!
+//! The same is done after any other failure of the write: an entry of ours that is there was committed. Where it is not
+//! there, and the store did not say that it refuses it, it may still come: the failure says so ([`InDoubt`]), and what was
+//! written for the commit must stay.
 
+use crate::CatalogErrorKind;
+use crate::error::{innermost, kind_of_text};
 use crate::store::Location;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,9 +33,39 @@ pub(super) fn log_store(location: &Location) -> LogStoreRef {
     Arc::new(KnowsItsOwnCommits { inner })
 }
 
+/// Why nobody knows whether a version was made: writing it failed, and looking for it tells nothing for certain.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct InDoubt(String);
+
 #[derive(Clone)]
 struct KnowsItsOwnCommits {
     inner: LogStoreRef,
+}
+
+/// Whether the store has refused a write, so that it will not be there later.
+fn is_refused(failure: &TransactionError) -> bool {
+    use object_store::Error as E;
+    match failure {
+        TransactionError::ObjectStore { source } => match source {
+            E::Generic { .. } => matches!(
+                kind_of_text(&innermost(source)),
+                CatalogErrorKind::Denied | CatalogErrorKind::Exhausted
+            ),
+            E::PermissionDenied { .. }
+            | E::Unauthenticated { .. }
+            | E::NotFound { .. }
+            | E::Precondition { .. }
+            | E::NotSupported { .. }
+            | E::NotImplemented { .. }
+            | E::InvalidPath { .. } => true,
+            _ => false,
+        },
+        // The version there may be ours or another's.
+        TransactionError::VersionAlreadyExists(_) => false,
+        // The library did not come to write.
+        _ => true,
+    }
 }
 
 #[async_trait]
@@ -53,14 +89,19 @@ impl LogStore for KnowsItsOwnCommits {
             CommitOrBytes::LogBytes(bytes) => Some(bytes.clone()),
             CommitOrBytes::TmpCommit(_) => None,
         };
-        match self.inner.write_commit_entry(version, commit_or_bytes, operation_id).await {
-            Err(TransactionError::VersionAlreadyExists(_)) => {
-                match self.inner.read_commit_entry(version).await {
-                    Ok(there) if there.is_some() && there == ours => Ok(()),
-                    Ok(_) | Err(_) => Err(TransactionError::VersionAlreadyExists(version)),
-                }
+        let written = self.inner.write_commit_entry(version, commit_or_bytes, operation_id).await;
+        let Err(failure) = written else { return Ok(()) };
+        match self.inner.read_commit_entry(version).await {
+            Ok(there) if there.is_some() && there == ours => {
+                tracing::warn!(version, error = %failure, "the commit is in the log all the same");
+                Ok(())
             }
-            outcome => outcome,
+            Ok(Some(_)) => Err(TransactionError::VersionAlreadyExists(version)),
+            Ok(None) | Err(_) if is_refused(&failure) => Err(failure),
+            Ok(None) | Err(_) => {
+                let source = Box::new(InDoubt(failure.to_string()));
+                Err(TransactionError::LogStoreError { msg: failure.to_string(), source })
+            }
         }
     }
 

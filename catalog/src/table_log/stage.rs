@@ -20,6 +20,7 @@ use futures::{StreamExt, stream};
 use object_store::ObjectStoreExt;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the statements did so far.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,8 @@ pub(super) struct Staged {
     numbered: bool,
     /// What was done, each kind once, in order.
     operations: Vec<Operation>,
+    /// Set when nobody knows whether the commit happened: a version may name the files then.
+    in_doubt: Arc<AtomicBool>,
 }
 
 impl TableVersion {
@@ -111,7 +114,10 @@ impl TableVersion {
             let operation = staged.operation();
             let removed = self.removals(&removal, &operation, &mut actions);
             let version = self.commit_actions(actions, &removed, &operation, staged.numbered);
-            let version = version.await?;
+            let version = version.await.map_err(|failed| {
+                staged.in_doubt.fetch_or(failed.in_doubt, Ordering::AcqRel);
+                failed.error
+            })?;
             let kept: HashSet<&str> = staged.added.iter().map(|add| add.path.as_str()).collect();
             self.remove(staged.written.iter().filter(|path| !kept.contains(path.as_str()))).await;
             Ok(Some(version))
@@ -119,10 +125,14 @@ impl TableVersion {
     }
 
     /// Removes the files that were written for what is staged here and not in `keep`, an earlier stage of the same. A
-    /// file that cannot be removed is left to `VACUUM`.
+    /// file that cannot be removed is left to `VACUUM`, and so are all of them after a commit that is in doubt: a version
+    /// may name them.
     pub fn discard<'a>(&'a self, keep: Option<&'a Self>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let Some(staged) = &self.staged else { return };
+            if staged.in_doubt.load(Ordering::Acquire) {
+                return;
+            }
             let kept: HashSet<&String> = keep
                 .and_then(|keep| keep.staged.as_ref())
                 .map(|keep| keep.written.iter().collect())

@@ -28,6 +28,7 @@ impl From<CatalogErrorKind> for ErrorKind {
             | CatalogErrorKind::Corrupt => Self::Invalid,
             CatalogErrorKind::Conflict => Self::Conflict,
             CatalogErrorKind::Unavailable => Self::Unavailable,
+            CatalogErrorKind::InDoubt => Self::InDoubt,
             CatalogErrorKind::Denied => Self::Denied,
             CatalogErrorKind::Exhausted => Self::Exhausted,
             CatalogErrorKind::Internal => Self::Internal,

@@ -190,6 +190,7 @@ async fn set_one(caller: &Caller, name: &str, value: Option<&Value>) -> Result<(
         | ErrorKind::Denied
         | ErrorKind::Exhausted
         | ErrorKind::Unavailable
+        | ErrorKind::InDoubt
         | ErrorKind::Cancelled
         | ErrorKind::Internal => SetErrorKind::Error,
     })

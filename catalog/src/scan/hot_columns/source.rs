@@ -4,9 +4,11 @@
 //! ever, and EXPLAIN shows that source. Only when a file is to be read it asks whether all of the file's columns in question
 //! were wanted before. Then row groups are taken from memory, the missing ones decoded and kept.
 //!
-//! Row groups are pruned by the same predicates on both ways, those included that a join fills in while it runs. Left to the
-//! Parquet source: scans with a limit or a filter that is applied while decoding, nested columns, virtual columns.
+//! Row groups are pruned by the same predicates on both ways, those included that a join fills in while it runs. A predicate
+//! that NaN may satisfy is not pushed down: bounds do not count NaN. Left to the Parquet source: scans with a limit or a
+//! filter that is applied while decoding, nested columns, virtual columns.
 
+use super::super::floats;
 use super::HotColumns;
 use super::file::OpenFile;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -25,7 +27,7 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSor
 use datafusion::physical_expr_adapter::replace_columns_with_literals;
 use datafusion::physical_expr_common::physical_expr::snapshot_generation;
 use datafusion::physical_optimizer::pruning::{FilePruner, PruningPredicate};
-use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::{MorselPlan, MorselPlanner, Morselizer};
@@ -195,9 +197,19 @@ impl FileSource for HotSource {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
-        let pushed = self.parquet.try_pushdown_filters(filters, config)?;
+        let columns = self.table_schema().table_schema();
+        let may_prune = |filter: &Arc<dyn PhysicalExpr>| floats::may_prune(filter, columns);
+        let may: Vec<bool> = filters.iter().map(may_prune).collect();
+        let pushed =
+            filters.into_iter().zip(&may).filter_map(|(filter, may)| may.then_some(filter));
+        let pushed = self.parquet.try_pushdown_filters(pushed.collect(), config)?;
+        let mut answers = pushed.filters.into_iter();
+        let answer = |may: bool| match may {
+            true => answers.next().unwrap_or(PushedDown::No),
+            false => PushedDown::No,
+        };
         Ok(FilterPushdownPropagation {
-            filters: pushed.filters,
+            filters: may.into_iter().map(answer).collect(),
             updated_node: pushed.updated_node.map(|parquet| self.over(parquet)),
         })
     }
