@@ -27,7 +27,6 @@ use options::CopyOptions;
 use pareto_catalog::{FileFormat, Name, Operation, Removal, Right, TableVersion};
 use source::Source;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// `COPY t [(columns)] FROM 'url' [FORMAT f] [WITH (..)]`.
 #[derive(Debug, Clone)]
@@ -79,11 +78,20 @@ fn plan<'a>(
     options: &'a CopyOptions,
 ) -> BoxFuture<'a, Result<LogicalPlan>> {
     Box::pin(async move {
-        let file_schema = source.schema(ctx, table, listed, options).await?;
-        let mapping = columns::map(table, &file_schema, source.first_name(), source.format)?;
-        let provider = source.provider(Arc::clone(&file_schema), options)?;
-        let scan = LogicalPlanBuilder::scan("files", provider_as_source(provider), None)?;
-        Ok(scan.project(mapping)?.build()?)
+        let schemas = source.schemas(ctx, table, listed, options).await?;
+        let mut plan: Option<LogicalPlanBuilder> = None;
+        for (schema, files) in source.by_schema(&schemas) {
+            let mapping = columns::map(table, &schema, source.first_name(), source.format)?;
+            let provider = source.provider(&files, schema, options)?;
+            let scan = LogicalPlanBuilder::scan("files", provider_as_source(provider), None)?;
+            let scan = scan.project(mapping)?;
+            plan = Some(match plan {
+                Some(others) => others.union(scan.build()?)?,
+                None => scan,
+            });
+        }
+        let plan = plan.ok_or_else(|| EngineError::not_found("no file matches"))?;
+        Ok(plan.build()?)
     })
 }
 

@@ -15,7 +15,6 @@ use crate::context::{StatementContext, full};
 use crate::error::{EngineError, Result};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -24,6 +23,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::future::BoxFuture;
 use lines::Lines;
+use object_store::ObjectMeta;
 use pareto_catalog::{FileFormat, Name, Operation, Removal, Right, TableVersion};
 use rows::{Misfit, Reader};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,6 @@ pub(super) fn csv_columns<'a>(
     table: &'a TableVersion,
     listed: &'a [String],
     options: &'a CopyOptions,
-    compression: FileCompressionType,
 ) -> BoxFuture<'a, Result<Vec<String>>> {
     Box::pin(async move {
         let declared =
@@ -48,15 +47,15 @@ pub(super) fn csv_columns<'a>(
         if !options.header {
             return Ok(if listed.is_empty() { declared() } else { listed.to_vec() });
         }
-        if compression.is_compressed() {
-            return Ok(if listed.is_empty() { declared() } else { listed.to_vec() });
-        }
+        let compression = source.compression;
         let mut first: Option<Vec<String>> = None;
         for file in &source.files {
             let lines = Lines::open(&source.store, &file.location).await?;
             let options = options.clone();
             let name = file.location.to_string();
-            let header = blocking(move || rows::header(lines, &options, &name)).await?;
+            let header =
+                blocking(move || rows::header(compression.convert_read(lines)?, &options, &name));
+            let header = header.await?;
             match &first {
                 None => first = Some(header),
                 Some(expected) if expected == &header => {}
@@ -80,6 +79,18 @@ pub(super) fn csv_columns<'a>(
             )));
         }
         Ok(if listed.is_empty() { header } else { listed.to_vec() })
+    })
+}
+
+/// The keys of the first records of a JSON file, as it spells them.
+pub(super) fn json_keys<'a>(
+    source: &'a Source,
+    file: &'a ObjectMeta,
+) -> BoxFuture<'a, Result<Vec<String>>> {
+    Box::pin(async move {
+        let lines = Lines::open(&source.store, &file.location).await?;
+        let compression = source.compression;
+        blocking(move || rows::keys(compression.convert_read(lines)?)).await
     })
 }
 
@@ -129,9 +140,9 @@ pub(super) fn explain<'a>(
         if !source.is_plain_text() {
             return explain_whole_files(ctx, source, error).await;
         }
-        let Ok(schema) = source.schema(ctx, table, listed, options).await else { return error };
-        for place in 0..source.files.len() {
-            let Ok(reader) = reader(source, place, &schema, table, options).await else {
+        let Ok(schemas) = source.schemas(ctx, table, listed, options).await else { return error };
+        for (place, schema) in schemas.iter().enumerate() {
+            let Ok(reader) = reader(source, place, schema, table, options).await else {
                 return error;
             };
             let found = blocking(move || {
@@ -196,7 +207,8 @@ fn read_whole<'a>(
             &one.files,
         )
         .await?;
-        let provider = one.provider(schema, &CopyOptions::parse(&Default::default())?)?;
+        let options = CopyOptions::parse(&Default::default())?;
+        let provider = one.provider(&one.files, schema, &options)?;
         let plan =
             LogicalPlanBuilder::scan("files", provider_as_source(provider), None)?.build()?;
         let mut rows = ctx.stream(&plan).await?;
@@ -220,11 +232,12 @@ pub(super) fn load<'a>(
                 "on_error = 'reject' needs lines: it works for uncompressed CSV and JSON files",
             ));
         }
-        let schema = source.schema(ctx, table, listed, options).await?;
+        let name = reject_name(ctx, reject_table)?;
+        let schemas = source.schemas(ctx, table, listed, options).await?;
         let rejects: Arc<Mutex<Vec<Misfit>>> = Arc::default();
         let mut readers = Vec::new();
-        for place in 0..source.files.len() {
-            readers.push(reader(source, place, &schema, table, options).await?);
+        for (place, schema) in schemas.iter().enumerate() {
+            readers.push(reader(source, place, schema, table, options).await?);
         }
         let partition = CarefulFiles {
             table: table.input_schema(),
@@ -251,7 +264,7 @@ pub(super) fn load<'a>(
         let written = written?;
         let rows = written.rows;
         let rejected = std::mem::take(&mut *rejects.lock().unwrap_or_else(PoisonError::into_inner));
-        keep(ctx, reject_table, &rejected).await?;
+        keep(ctx, &name, &rejected).await?;
         if rows > 0 {
             table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
         }
@@ -259,25 +272,31 @@ pub(super) fn load<'a>(
     })
 }
 
+/// The reject table, which is one that lasts: what a load refused is looked at after the session.
+fn reject_name(ctx: &StatementContext, reject_table: &str) -> Result<Name> {
+    let name = match reject_table.split_once('.') {
+        Some((schema, name)) => Name::new(schema, name),
+        None => Name::new(ctx.schema(), reject_table),
+    };
+    ctx.session.refuse_temporary([&name], "COPY cannot put rejected rows into")?;
+    Ok(name)
+}
+
 /// Appends the rejected rows to their table, making it when it is not there.
 fn keep<'a>(
     ctx: &'a StatementContext,
-    reject_table: &'a str,
+    name: &'a Name,
     rejected: &'a [Misfit],
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let name = match reject_table.split_once('.') {
-            Some((schema, name)) => Name::new(schema, name),
-            None => Name::new(ctx.schema(), reject_table),
-        };
-        if ctx.catalog.table(&name).is_err() {
+        if ctx.catalog.table(name).is_err() {
             let sql = format!(
                 "CREATE TABLE IF NOT EXISTS {} (file VARCHAR, line BIGINT, column_name VARCHAR, reason VARCHAR, text VARCHAR)",
-                full(&name)
+                full(name)
             );
             Box::pin(ctx.session.execute(&sql)).await?;
         } else {
-            ctx.rights().require(Right::Insert, &ctx.catalog.table(&name)?.name)?;
+            ctx.rights().require(Right::Insert, &ctx.catalog.table(name)?.name)?;
         }
         if rejected.is_empty() {
             return Ok(());
@@ -286,7 +305,7 @@ fn keep<'a>(
         let table = ctx
             .engine
             .warehouse()
-            .open_table(catalog.table(&name)?, pareto_catalog::AsOf::Latest)
+            .open_table(catalog.table(name)?, pareto_catalog::AsOf::Latest)
             .await?;
         let text = |of: &dyn Fn(&Misfit) -> Option<String>| {
             Arc::new(rejected.iter().map(of).collect::<StringArray>()) as ArrayRef

@@ -16,11 +16,14 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
 };
-use futures::TryStreamExt;
 use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use pareto_catalog::{CatalogError, FileFormat, TableVersion};
 use std::sync::Arc;
+
+/// How many files are looked into at the same time before they are loaded.
+const HEADS_AT_ONCE: usize = 16;
 
 /// The most files one load may read.
 const MOST_FILES: usize = 100_000;
@@ -32,7 +35,7 @@ pub(crate) struct Source {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) files: Vec<ObjectMeta>,
     pub(crate) format: FileFormat,
-    compression: FileCompressionType,
+    pub(super) compression: FileCompressionType,
 }
 
 impl Source {
@@ -100,38 +103,46 @@ impl Source {
         self.format != FileFormat::Parquet && !self.compression.is_compressed()
     }
 
-    /// The columns of the files, with the types they are read as.
-    pub(crate) fn schema<'a>(
+    /// The columns of each file, with the types they are read as.
+    pub(crate) fn schemas<'a>(
         &'a self,
         ctx: &'a StatementContext,
         table: &'a TableVersion,
         listed: &'a [String],
         options: &'a CopyOptions,
-    ) -> BoxFuture<'a, Result<SchemaRef>> {
+    ) -> BoxFuture<'a, Result<Vec<SchemaRef>>> {
         Box::pin(async move {
             match self.format {
-                FileFormat::Parquet => self.parquet_schema(ctx, table, options).await,
+                FileFormat::Parquet => self.parquet_schemas(ctx, table, options).await,
                 FileFormat::Csv => {
-                    let header =
-                        careful::csv_columns(self, table, listed, options, self.compression)
-                            .await?;
-                    columns::typed(table, &header, self.first_name(), options)
+                    let header = careful::csv_columns(self, table, listed, options).await?;
+                    let schema = columns::typed(table, &header, self.first_name(), options)?;
+                    Ok(vec![schema; self.files.len()])
                 }
-                FileFormat::Json => columns::json(table, listed),
+                FileFormat::Json => {
+                    let keys = |file| careful::json_keys(self, file);
+                    let heads: Vec<_> = self.files.iter().map(keys).collect();
+                    let heads: Vec<_> =
+                        stream::iter(heads).buffered(HEADS_AT_ONCE).try_collect().await?;
+                    let schema = |(file, keys): (&ObjectMeta, Vec<String>)| {
+                        columns::json(table, listed, &keys, file.location.as_ref())
+                    };
+                    self.files.iter().zip(heads).map(schema).collect()
+                }
             }
         })
     }
 
-    /// The columns of the first Parquet file, once every file has what the table needs.
-    fn parquet_schema<'a>(
+    /// The columns of each Parquet file, once every file has what the table needs.
+    fn parquet_schemas<'a>(
         &'a self,
         ctx: &'a StatementContext,
         table: &'a TableVersion,
         options: &'a CopyOptions,
-    ) -> BoxFuture<'a, Result<SchemaRef>> {
+    ) -> BoxFuture<'a, Result<Vec<SchemaRef>>> {
         Box::pin(async move {
             let format = ParquetFormat::default();
-            let mut first = None;
+            let mut schemas = Vec::with_capacity(self.files.len());
             for file in &self.files {
                 let schema = format
                     .infer_schema(&*ctx.state, &self.store, std::slice::from_ref(file))
@@ -144,15 +155,28 @@ impl Source {
                         ))
                     })?;
                 columns::check(table, &schema, file.location.as_ref(), options)?;
-                first.get_or_insert(schema);
+                schemas.push(columns::plain(&schema));
             }
-            first.ok_or_else(|| EngineError::not_found("no file matches"))
+            Ok(schemas)
         })
     }
 
-    /// The files as a table.
+    /// The files of each shape, by the schemas of all files. Files of one shape are read together.
+    pub(crate) fn by_schema(&self, schemas: &[SchemaRef]) -> Vec<(SchemaRef, Vec<ObjectMeta>)> {
+        let mut shapes: Vec<(SchemaRef, Vec<ObjectMeta>)> = Vec::new();
+        for (file, schema) in self.files.iter().zip(schemas) {
+            match shapes.iter_mut().find(|(shape, _)| shape == schema) {
+                Some((_, files)) => files.push(file.clone()),
+                None => shapes.push((Arc::clone(schema), vec![file.clone()])),
+            }
+        }
+        shapes
+    }
+
+    /// Some of the files, all of one shape, as a table.
     pub(crate) fn provider(
         &self,
+        files: &[ObjectMeta],
         schema: SchemaRef,
         options: &CopyOptions,
     ) -> Result<Arc<dyn TableProvider>> {
@@ -175,8 +199,7 @@ impl Source {
             }
         };
         let root = self.url.object_store();
-        let urls = self
-            .files
+        let urls = files
             .iter()
             .map(|file| ListingTableUrl::parse(format!("{}{}", root.as_str(), file.location)));
         let urls: Vec<ListingTableUrl> = urls.collect::<datafusion::common::Result<_>>()?;

@@ -10,12 +10,15 @@ use crate::sql::a_sql_type;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::error::DataFusionError;
 use pareto_catalog::FileFormat;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
 /// Lines converted at once.
 const CHUNK: usize = 8192;
+/// Records that tell how a JSON file spells its keys.
+const FIRST_LINES: usize = 1000;
 
 /// A row that does not fit.
 #[derive(Debug, Clone)]
@@ -56,7 +59,7 @@ pub(super) struct Reader {
     pub(super) format: FileFormat,
 }
 
-fn csv_reader(lines: Lines, options: &CopyOptions) -> csv::Reader<Lines> {
+fn csv_reader<R: Read>(lines: R, options: &CopyOptions) -> csv::Reader<R> {
     csv::ReaderBuilder::new()
         .has_headers(false)
         .delimiter(options.delimiter)
@@ -67,7 +70,7 @@ fn csv_reader(lines: Lines, options: &CopyOptions) -> csv::Reader<Lines> {
 }
 
 /// The names in the first line of a CSV file.
-pub(super) fn header(lines: Lines, options: &CopyOptions, file: &str) -> Result<Vec<String>> {
+pub(super) fn header(lines: impl Read, options: &CopyOptions, file: &str) -> Result<Vec<String>> {
     let mut record = csv::StringRecord::new();
     let found = csv_reader(lines, options).read_record(&mut record);
     match found {
@@ -80,6 +83,41 @@ pub(super) fn header(lines: Lines, options: &CopyOptions, file: &str) -> Result<
         }
         Err(error) => Err(EngineError::invalid(format!("{file}, line 1: {error}"))),
     }
+}
+
+/// The keys of the first records of a JSON file. What is no record is complained about when it is loaded; a file that cannot
+/// be read is an error here.
+pub(super) fn keys(lines: impl Read) -> Result<Vec<String>> {
+    let mut head = Vec::new();
+    for line in BufReader::new(lines).split(b'\n').take(FIRST_LINES) {
+        head.extend(line.map_err(DataFusionError::IoError)?);
+        head.push(b'\n');
+    }
+    let mut keys: Vec<String> = Vec::new();
+    // A record may take several lines. Where one is broken, each line after it is tried by itself.
+    if !add_keys(&head, &mut keys) {
+        for line in head.split(|byte| *byte == b'\n') {
+            add_keys(line, &mut keys);
+        }
+    }
+    Ok(keys)
+}
+
+/// Adds the keys of some records; false at one that is broken and not only cut off.
+fn add_keys(text: &[u8], keys: &mut Vec<String>) -> bool {
+    type Record = serde_json::Map<String, serde_json::Value>;
+    for record in serde_json::Deserializer::from_slice(text).into_iter::<Record>() {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => return error.is_eof(),
+        };
+        for (key, _) in record {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    true
 }
 
 /// Lines read and not yet converted.
@@ -274,7 +312,7 @@ fn convert(
             field.data_type(),
             &CastOptions { safe: true, ..CastOptions::default() },
         )
-        .map_err(datafusion::error::DataFusionError::from)?;
+        .map_err(DataFusionError::from)?;
         for (row, fit) in fits.iter_mut().enumerate() {
             let unreadable = typed.is_null(row) && texts.is_valid(row);
             let required = texts.is_null(row) && !field.is_nullable();
@@ -302,7 +340,7 @@ fn convert(
         table.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     let batch = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(nullable)), columns)
         .and_then(|batch| filter_record_batch(&batch, &BooleanArray::from(fits)))
-        .map_err(datafusion::error::DataFusionError::from)?;
+        .map_err(DataFusionError::from)?;
     if batch.num_rows() > 0 {
         deliver(batch)?;
     }
@@ -316,5 +354,34 @@ fn expected(data_type: &DataType) -> String {
         DataType::Date32 => format!("{written} (YYYY-MM-DD)"),
         DataType::Timestamp(..) => format!("{written} (YYYY-MM-DD HH:MM:SS)"),
         _ => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+    use futures::{StreamExt, TryStreamExt};
+
+    #[tokio::test]
+    async fn a_compressed_file_has_its_own_column_names() {
+        let options = CopyOptions::parse(&std::collections::BTreeMap::new()).unwrap();
+        let text = bytes::Bytes::from_static(b"b,a\n1,2\n");
+        let plain = futures::stream::iter([Ok(text)]).boxed();
+        let gzip = FileCompressionType::GZIP;
+        let pieces: Vec<bytes::Bytes> =
+            gzip.convert_to_compress_stream(plain).unwrap().try_collect().await.unwrap();
+        let bytes = std::io::Cursor::new(pieces.concat());
+        let names = header(gzip.convert_read(bytes).unwrap(), &options, "x.csv.gz").unwrap();
+        assert_eq!(names, ["b", "a"]);
+    }
+
+    #[test]
+    fn keys_are_those_of_all_first_records() {
+        let text = "not a record\n{\"Id\": 1}\n{\"Id\": 2, \"name\": {\"x\": 1}}\n{\"cut";
+        assert_eq!(keys(text.as_bytes()).unwrap(), ["Id", "name"]);
+        let wide = "{\n  \"Id\": 1,\n  \"amount\": 1e999\n}\n{\"name\": 2}";
+        assert_eq!(keys(wide.as_bytes()).unwrap(), ["name"]);
+        assert_eq!(keys("{\n  \"Id\": 1\n}".as_bytes()).unwrap(), ["Id"]);
     }
 }
