@@ -6,16 +6,18 @@
 //!
 //! Files are never changed in place: a row that changes means that its file is written anew ([`rewrite`]).
 
+mod fixed;
 mod merge;
 mod rewrite;
 
 use crate::context::StatementContext;
 use crate::error::{EngineError, ErrorKind, Result};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use crate::sql::statement::{remove_files, remove_unnamed, without_keys};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, WriteOp};
+use datafusion::logical_expr::{DmlStatement, LogicalPlan, LogicalPlanBuilder, WriteOp};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 use pareto_catalog::{
@@ -238,22 +240,6 @@ fn replace_target(
     Ok(plan.with_new_exprs(plan.expressions(), replaced)?)
 }
 
-/// Refuses what would give another answer each time it is asked: rewrites ask more than once.
-fn refuse_volatile(plan: &LogicalPlan, verb: &str) -> Result<()> {
-    let mut volatile = false;
-    plan.apply(|node| {
-        volatile |= node.expressions().iter().any(Expr::is_volatile);
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    if volatile {
-        return Err(EngineError::invalid(format!(
-            "{verb} cannot use a function whose value changes from call to call"
-        ))
-        .with_hint("compute the values into a table first, then join with it"));
-    }
-    Ok(())
-}
-
 /// Creates a table from the rows of a query: files, then version 0, then its entry in the catalog.
 pub(crate) fn create_table_as<'a>(
     ctx: &'a StatementContext,
@@ -265,8 +251,7 @@ pub(crate) fn create_table_as<'a>(
     Box::pin(async move {
         let warehouse = ctx.engine.warehouse();
         ctx.require_make(&table.name)?;
-        let existing = ctx.catalog.table(&table.name).ok().cloned();
-        if existing.is_some() && !replace {
+        if ctx.catalog.table(&table.name).is_ok() && !replace {
             return if if_not_exists { Ok(0) } else { Err(taken(&table.name).into()) };
         }
         let columns =
@@ -277,21 +262,24 @@ pub(crate) fn create_table_as<'a>(
         let rows = written.rows;
         warehouse.create_table(&placed, Some(written)).await?;
         let name = placed.name.clone();
-        ctx.change(|catalog| {
+        let changed = ctx.change_dropping(|catalog| {
             catalog.schema(&name.schema)?;
             if catalog.view(&name).is_ok() || (catalog.table(&name).is_ok() && !replace) {
                 return Err(taken(&name));
             }
             let mut changes = Vec::new();
             if let Ok(old) = catalog.table(&name) {
+                changes.extend(without_keys(catalog, std::slice::from_ref(&old.name)));
                 changes.push(Change::Drop(EntryKey::Table(old.name.clone())));
             }
             changes.push(Change::Put(Entry::Table(placed.clone())));
             Ok(changes)
-        })
-        .await?;
-        if let Some(old) = existing {
-            warehouse.remove_table_files(&old).await?;
+        });
+        let changed = changed.await;
+        remove_unnamed(ctx, &placed, &changed).await;
+        let (_, dropped) = changed?;
+        for old in &dropped {
+            remove_files(ctx, old).await;
         }
         Ok(rows)
     })

@@ -21,15 +21,18 @@ use crate::error::{EngineError, Result};
 use crate::question::is_lasting;
 use crate::rights::{Behalf, Rights};
 use crate::session::Session;
+use crate::sql::tree::Tree;
 use crate::sql::{self, prepare};
 use crate::state::State;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
+use datafusion::common::Column;
 use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::BoxFuture;
 use pareto_catalog::{AsOf, Catalog, Name, Right, Segment, Storage, Table, TableVersion, View};
+use sqlparser::ast::{SelectItem, SetExpr};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -358,14 +361,17 @@ impl Relations {
                 state.into()
             };
             let expand = async {
-                prepare::plan(sql::parse_query(&view.sql)?, self, &state, Behalf::Definer).await
+                let query = sql::parse_query(&view.sql)?;
+                let starred = has_star(&query);
+                let plan = prepare::plan(query, self, &state, Behalf::Definer).await?;
+                named(plan, view, starred)
             };
             let plan = Box::pin(expand).await.map_err(|error| self.broken(view, error))?;
             if !is_lasting(&plan) {
                 self.note_fleeting();
             }
             let table: Arc<dyn TableProvider> =
-                Arc::new(ViewTable::new(named(plan, view)?, Some(view.sql.clone())));
+                Arc::new(ViewTable::new(plan, Some(view.sql.clone())));
             Ok(table)
         })
     }
@@ -382,8 +388,23 @@ impl Relations {
     }
 }
 
-/// Gives the columns of a view the names it was created with.
-fn named(plan: LogicalPlan, view: &View) -> Result<LogicalPlan> {
+/// Whether the columns of a query are whatever a table has, in whatever order.
+pub(crate) fn has_star(query: &Tree) -> bool {
+    let Ok(query) = query.query() else { return false };
+    let mut body = query.body.as_ref();
+    while let SetExpr::Query(inner) = body {
+        body = inner.body.as_ref();
+    }
+    let SetExpr::Select(select) = body else { return false };
+    let is_star = |item: &SelectItem| {
+        matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+    };
+    select.projection.iter().any(is_star)
+}
+
+/// Gives the columns of a view the names it was created with. A query that lists its columns says by their places which is
+/// which; `SELECT *` over a table that was replaced may have them in another order, and there they go by name.
+fn named(plan: LogicalPlan, view: &View, starred: bool) -> Result<LogicalPlan> {
     let have: Vec<&str> =
         plan.schema().fields().iter().map(|field| field.name().as_str()).collect();
     if have.len() != view.columns.len() {
@@ -393,9 +414,14 @@ fn named(plan: LogicalPlan, view: &View) -> Result<LogicalPlan> {
     if have.iter().zip(&view.columns).all(|(have, column)| *have == column.name) {
         return Ok(plan);
     }
-    let columns: Vec<_> = plan
-        .schema()
-        .columns()
+    let known = |column: &pareto_catalog::Column| have.contains(&column.name.as_str());
+    let reordered = starred && view.columns.iter().all(known);
+    let mut columns = plan.schema().columns();
+    if reordered {
+        let place = |column: &Column| view.columns.iter().position(|one| one.name == column.name);
+        columns.sort_by_key(place);
+    }
+    let columns: Vec<_> = columns
         .into_iter()
         .zip(&view.columns)
         .map(|(column, declared)| {

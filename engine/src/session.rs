@@ -14,6 +14,7 @@ mod transactions;
 
 pub use parts::Parts;
 pub use prepared::Prepared;
+pub(crate) use temporary::Temporary;
 
 use crate::context::StatementContext;
 use crate::dml;
@@ -37,7 +38,6 @@ use futures::future::BoxFuture;
 use pareto_catalog::ScanCache;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use temporary::Temporary;
 use uuid::Uuid;
 
 /// What a statement gave.

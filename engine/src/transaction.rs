@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, Result};
 use crate::login::Identity;
 use crate::rights::Rights;
+use crate::session::Temporary;
 use futures::future::BoxFuture;
 use pareto_catalog::{
     CatalogError, CatalogErrorKind, Operation, Removal, Right, Table, TableVersion, Written,
@@ -43,6 +44,8 @@ pub struct Transaction {
     engine: Arc<Engine>,
     /// Whose they are.
     identity: Identity,
+    /// The tables of the session that no catalog knows.
+    temporary: Arc<Mutex<Temporary>>,
     progress: Mutex<Progress>,
 }
 
@@ -78,9 +81,13 @@ impl std::fmt::Debug for Transaction {
 }
 
 impl Transaction {
-    pub(crate) fn begin(engine: &Arc<Engine>, identity: Identity) -> Arc<Self> {
-        let progress = Mutex::new(Progress::new());
-        Arc::new(Self { engine: Arc::clone(engine), identity, progress })
+    pub(crate) fn begin(
+        engine: &Arc<Engine>,
+        identity: Identity,
+        temporary: &Arc<Mutex<Temporary>>,
+    ) -> Arc<Self> {
+        let (engine, temporary) = (Arc::clone(engine), Arc::clone(temporary));
+        Arc::new(Self { engine, identity, temporary, progress: Mutex::new(Progress::new()) })
     }
 
     /// Whether statements may still join it.
@@ -274,27 +281,39 @@ impl Transaction {
     }
 
     async fn publish_one(&self, table: &TableVersion, needs: &BTreeSet<Need>) -> Result<()> {
+        if !self.is_temporary(table.table()) {
+            self.require(table.table(), needs).await?;
+        }
+        table.commit_staged().await?;
+        Ok(())
+    }
+
+    /// Whether the table is the session's own, which may do everything with it.
+    fn is_temporary(&self, table: &Table) -> bool {
+        self.temporary.lock().unwrap_or_else(PoisonError::into_inner).holds(table)
+    }
+
+    /// Refuses to commit what its user may no longer do, and to a table that is gone.
+    async fn require(&self, table: &Table, needs: &BTreeSet<Need>) -> Result<()> {
         let catalog = self.engine.warehouse().catalog().await?;
         // What was granted when the statements ran may have been revoked since.
-        let (rights, name) = (Rights::of(&catalog, &self.identity, None)?, &table.table().name);
+        let (rights, name) = (Rights::of(&catalog, &self.identity, None)?, &table.name);
         for need in needs {
             let held = need.iter().find(|right| rights.may(**right, name));
             if let Some(right) = held.or_else(|| need.first()) {
                 rights.require(*right, name)?;
             }
         }
-        if !catalog.tables().any(|known| known.id == table.table().id) {
-            return Err(CatalogError::new(
-                CatalogErrorKind::Conflict,
-                format!(
-                    "table {} was dropped or replaced while the transaction ran; nothing was written",
-                    table.table().name
-                ),
-            )
-            .into());
+        if catalog.tables().any(|known| known.id == table.id) {
+            return Ok(());
         }
-        table.commit_staged().await?;
-        Ok(())
+        Err(CatalogError::new(
+            CatalogErrorKind::Conflict,
+            format!(
+                "table {name} was dropped or replaced while the transaction ran; nothing was written"
+            ),
+        )
+        .into())
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {

@@ -4,8 +4,9 @@
 //! inner join, new ones from the source rows that join nothing, and `NOT MATCHED BY SOURCE` from the table rows that
 //! join nothing. A table row that two source rows would change is an error, as the standard says.
 
+use super::Target;
+use super::fixed::{plan_of, refuse_loose_limit, refuse_volatile};
 use super::rewrite::{Rewrite, numbers};
-use super::{Target, refuse_volatile};
 use crate::error::{EngineError, Result};
 use datafusion::common::JoinType;
 use datafusion::common::{Column, ScalarValue};
@@ -19,7 +20,7 @@ use pareto_catalog::{NativeScan, Operation};
 
 /// Plans a MERGE as a rewrite of the target.
 pub(super) fn plan(target: &Target, dml: &DmlStatement, merge: &MergeIntoOp) -> Result<Rewrite> {
-    refuse_volatile(&dml.input, "MERGE")?;
+    refuse_unfixed(dml, merge)?;
     let table = target.numbered(&dml.table_name)?;
     let source = dml.input.as_ref().clone();
     let mut rewrite = Rewrite {
@@ -54,6 +55,22 @@ pub(super) fn plan(target: &Target, dml: &DmlStatement, merge: &MergeIntoOp) -> 
         insert(dml, &mut rewrite, &join(&source, &table, JoinType::LeftAnti)?, &unmatched)?;
     }
     Ok(rewrite)
+}
+
+/// Refuses what would answer differently each time: the source, `ON` and conditions. The values of changed and of new rows
+/// are computed once and may be anything. A source of new rows alone is written as it was read, LIMIT or not.
+fn refuse_unfixed(dml: &DmlStatement, merge: &MergeIntoOp) -> Result<()> {
+    let changes =
+        |clause: &MergeIntoClause| !matches!(clause.action, MergeIntoAction::Insert { .. });
+    let conditions = merge.clauses.iter().filter_map(|clause| clause.predicate.clone());
+    let conditions = plan_of([merge.on.clone()].into_iter().chain(conditions).collect());
+    for plan in [dml.input.as_ref(), &conditions] {
+        refuse_volatile(plan, "MERGE")?;
+        if merge.clauses.iter().any(changes) {
+            refuse_loose_limit(plan, "MERGE")?;
+        }
+    }
+    Ok(())
 }
 
 /// The rows each clause is about: its condition holds, and no earlier one's does.

@@ -8,7 +8,8 @@
 //! Where the condition is a plain one, rows that stay are simply those for which it is not true; where it contains a
 //! subquery or a join, they are found by their numbers.
 
-use super::{Target, physical, refuse_volatile, replace_target, scan_plan};
+use super::fixed::{refuse_loose_limit, refuse_volatile};
+use super::{Target, physical, replace_target, scan_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use arrow::array::AsArray;
@@ -44,6 +45,7 @@ impl Rewrite {
     pub(super) fn delete(target: &Target, dml: &DmlStatement) -> Result<Self> {
         refuse_volatile(&dml.input, "DELETE")?;
         refuse_limit(&dml.input)?;
+        refuse_loose_limit(&dml.input, "DELETE")?;
         let matched = replace_target(&dml.input, &|name| target.numbered(name))?;
         let condition = plain_condition(&dml.input);
         let predicate = text_of(&dml.input);
@@ -62,6 +64,8 @@ impl Rewrite {
         let LogicalPlan::Projection(values) = dml.input.as_ref() else {
             return Err(EngineError::invalid("this UPDATE cannot be planned"));
         };
+        // The values are computed once; which rows get them is asked again.
+        refuse_loose_limit(&values.input, "UPDATE")?;
         let matched = replace_target(&values.input, &|name| target.numbered(name))?;
         let replaced =
             LogicalPlanBuilder::from(matched.clone()).project(values.expr.clone())?.build()?;

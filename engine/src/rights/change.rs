@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a new table or view | `CREATE` on its schema |
 //! | one altered, replaced, renamed or dropped | `CREATE` on it, and on the schema of its new name |
+//! | one renamed | `SELECT` on it as well, which its statement asks for: views may name the new place |
 //! | a new schema, a user, a role, a grant | the role `admin`; a user's own password is theirs to change |
 //! | a schema dropped | `CREATE` on it |
 //! | a segment | `CREATE` on schema `public` for a new one, on the segment for one that exists |
@@ -21,7 +22,7 @@ use pareto_catalog::{
     Catalog, CatalogError, Change, Entry, EntryKey, Grant, GrantTarget, Name, Principal,
     PrincipalKind, Right, Table,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl StatementContext {
     /// Changes the catalog by what `decide` says about the newest one, as far as the user's rights go.
@@ -29,27 +30,62 @@ impl StatementContext {
         &self,
         decide: impl Fn(&Catalog) -> Result<Vec<Change>, CatalogError> + Send + Sync,
     ) -> Result<Arc<Catalog>> {
+        Ok(self.change_dropping(decide).await?.0)
+    }
+
+    /// The same, and the tables that are gone with it, as they stood in the catalog that it was decided on: when the
+    /// statement started, their names may have been those of other tables.
+    pub(crate) async fn change_dropping(
+        &self,
+        decide: impl Fn(&Catalog) -> Result<Vec<Change>, CatalogError> + Send + Sync,
+    ) -> Result<(Arc<Catalog>, Vec<Table>)> {
         let rights = self.rights();
+        let dropped = Mutex::new(Vec::new());
         let changed = self.engine.warehouse().change(|catalog| {
             let mut changes = decide(catalog)?;
-            lasts(&self.session, &changes)?;
+            lasts(&self.session, catalog, &changes)?;
             for change in &changes {
                 allow(rights, catalog, change)?;
             }
             keep_administrator(catalog, &changes)?;
+            // After a lost race it is decided anew, and what was decided last is what happened.
+            *dropped.lock().unwrap_or_else(PoisonError::into_inner) = gone(catalog, &changes);
             changes.extend(own(rights, catalog, &changes));
             Ok(changes)
         });
         let changed = changed.await?;
         self.engine.admission().remember(&changed);
-        Ok(changed)
+        Ok((changed, dropped.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
-/// Refuses to change what a temporary table hides, which is not what was meant.
-fn lasts(session: &Session, changes: &[Change]) -> Result<(), CatalogError> {
+/// The tables that these changes remove; one that goes on under another name is not among them.
+fn gone(catalog: &Catalog, changes: &[Change]) -> Vec<Table> {
+    let goes_on = |table: &Table| {
+        changes
+            .iter()
+            .any(|change| matches!(change, Change::Put(Entry::Table(put)) if put.id == table.id))
+    };
+    let dropped = changes.iter().filter_map(|change| match change {
+        Change::Drop(key) => catalog.entry(key),
+        Change::Put(_) => None,
+    });
+    dropped
+        .filter_map(|entry| match entry {
+            Entry::Table(table) if !goes_on(table) => Some(table.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Refuses to change what a temporary table hides, which is not what was meant. A table that only loses keys was not named.
+fn lasts(session: &Session, catalog: &Catalog, changes: &[Change]) -> Result<(), CatalogError> {
+    let loses_keys = |table: &Table| match catalog.entry(&EntryKey::Table(table.name.clone())) {
+        Some(Entry::Table(before)) => lost_keys_only(table, before),
+        _ => false,
+    };
     let named = changes.iter().filter_map(|change| match change {
-        Change::Put(Entry::Table(table)) => Some(&table.name),
+        Change::Put(Entry::Table(table)) => (!loses_keys(table)).then_some(&table.name),
         Change::Put(Entry::View(view)) => Some(&view.name),
         Change::Drop(EntryKey::Table(name) | EntryKey::View(name)) => Some(name),
         Change::Put(_) | Change::Drop(_) => None,

@@ -17,8 +17,9 @@ use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
 use pareto_catalog::{Name, Right, Table};
 use std::collections::BTreeSet;
 
-/// Refuses a plan that needs a right its user has not.
+/// Refuses a plan that needs a right its user has not, and one that writes where nobody looks.
 pub(crate) fn check(context: &StatementContext, plan: &LogicalPlan) -> Result<()> {
+    refuse_inner_writes(plan)?;
     if context.rights().everything() {
         return Ok(());
     }
@@ -43,6 +44,34 @@ pub(crate) fn check(context: &StatementContext, plan: &LogicalPlan) -> Result<()
         LogicalPlan::Analyze(analyze) => check_shown(context, &analyze.input),
         _ => Ok(()),
     }
+}
+
+/// Refuses a write that is not the statement itself. What guards writes (rights, the role for files, commits) looks at the
+/// statement; below `EXPLAIN ANALYZE` the planner would run a `COPY` or `INSERT` of its own. `EXPLAIN` runs nothing.
+fn refuse_inner_writes(plan: &LogicalPlan) -> Result<()> {
+    let statement = match plan {
+        // `PREPARE` and its like are refused by whoever runs them.
+        LogicalPlan::Statement(_) => return Ok(()),
+        LogicalPlan::Explain(explain) => explain.plan.as_ref(),
+        _ => plan,
+    };
+    let mut found = false;
+    statement.apply_with_subqueries(|node| {
+        let writes = matches!(
+            node,
+            LogicalPlan::Copy(_)
+                | LogicalPlan::Dml(_)
+                | LogicalPlan::Ddl(_)
+                | LogicalPlan::Statement(_)
+        );
+        found |= writes && !std::ptr::eq(node, statement);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if !found {
+        return Ok(());
+    }
+    Err(EngineError::invalid("EXPLAIN ANALYZE runs queries only")
+        .with_hint("EXPLAIN shows the plan without running it"))
 }
 
 /// Refuses to show a plan that stands, through a view, on what its user may not read. In a plan a view is what it stands

@@ -6,19 +6,22 @@
 //!
 //! Example: `prepare("SELECT * FROM sales WHERE customer_id = ?")`, then `execute(one row with one column)`.
 
+mod binding;
+
 use super::{Outcome, Parts, Session, ask, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use crate::plan_cache::{Plan, Planned};
 use crate::progress::QueryProgress;
+use crate::sql::statement::Effect;
 use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
 use crate::substrait::Substrait;
 use crate::transaction::Transaction;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use binding::bind;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, TryCast};
 use futures::future::BoxFuture;
@@ -34,6 +37,7 @@ pub struct Prepared {
     schema: SchemaRef,
     parameters: SchemaRef,
     update: bool,
+    acts: bool,
 }
 
 /// What a statement is planned from each time it runs.
@@ -75,6 +79,7 @@ impl Prepared {
                 Parsed::Own(statement) => {
                     let columns = statement.columns();
                     let update = columns.is_none();
+                    let acts = !update && statement.effect() == Effect::Commits;
                     Ok(Self {
                         session,
                         sql: sql.to_owned(),
@@ -82,6 +87,7 @@ impl Prepared {
                         schema: columns.unwrap_or_else(no_columns),
                         parameters: no_columns(),
                         update,
+                        acts,
                     })
                 }
                 Parsed::Sql(statement) => {
@@ -119,7 +125,8 @@ impl Prepared {
                 Planned::Lasting(plan) => {
                     let (schema, parameters) = (Arc::clone(plan.schema().inner()), no_columns());
                     let origin = Arc::new(origin);
-                    return Ok(Self { session, sql, origin, schema, parameters, update: false });
+                    let (update, acts) = (false, false);
+                    return Ok(Self { session, sql, origin, schema, parameters, update, acts });
                 }
                 Planned::Fleeting(plan) => plan,
             };
@@ -130,7 +137,7 @@ impl Prepared {
             let parameters = parameters_of(&plan)?;
             let schema = if update { no_columns() } else { output_of(context, &plan) };
             let origin = Arc::new(origin);
-            Ok(Self { session, sql, origin, schema, parameters, update })
+            Ok(Self { session, sql, origin, schema, parameters, update, acts: false })
         })
     }
 
@@ -147,6 +154,11 @@ impl Prepared {
     /// Whether running it changes something instead of giving rows.
     pub fn is_update(&self) -> bool {
         self.update
+    }
+
+    /// Whether running it changes something and gives rows all the same, as `OPTIMIZE` and `RESTORE` do.
+    pub fn acts(&self) -> bool {
+        self.acts
     }
 
     /// The session it runs in, with the transaction it was prepared in.
@@ -275,23 +287,14 @@ fn parameters_of(plan: &LogicalPlan) -> Result<SchemaRef> {
 /// Gives a type to parameters that DataFusion leaves open and whose place says it: `CAST(? AS INT)` takes an INT,
 /// `LIMIT ?` and `OFFSET ?` a whole number. Drivers refuse to bind anything but the announced type.
 fn settle(plan: &LogicalPlan, types: &mut HashMap<String, Option<DataType>>) -> Result<()> {
-    let mut settle_one = |expr: &Expr, data_type: &DataType| {
-        if let Expr::Placeholder(Placeholder { id, .. }) = expr {
-            let known = types.entry(id.clone()).or_insert(None);
-            known.get_or_insert_with(|| data_type.clone());
-        }
-    };
+    settle_limits(plan, types)?;
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Limit(limit) = node {
-            let bounds = [&limit.skip, &limit.fetch];
-            bounds.into_iter().flatten().for_each(|bound| settle_one(bound, &DataType::Int64));
-        }
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
                 if let Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) =
                     expr
                 {
-                    settle_one(expr, field.data_type());
+                    settle_one(types, expr, field.data_type());
                 }
                 Ok(TreeNodeRecursion::Continue)
             })
@@ -300,31 +303,22 @@ fn settle(plan: &LogicalPlan, types: &mut HashMap<String, Option<DataType>>) -> 
     Ok(())
 }
 
-fn bind(plan: LogicalPlan, row: &RecordBatch, parameters: &SchemaRef) -> Result<LogicalPlan> {
-    if row.num_rows() != 1 {
-        return Err(EngineError::invalid(format!(
-            "one row of parameters runs a statement once; {} rows were bound",
-            row.num_rows()
-        )));
-    }
-    let known: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
-    let mut values = Vec::with_capacity(row.num_columns());
-    for (column, parameter) in row.columns().iter().zip(parameters.fields()) {
-        let value = ScalarValue::try_from_array(column, 0)?;
-        // A type that the statement leaves open is taken as it was bound.
-        let value = match known.get(parameter.name()) {
-            Some(Some(data_type)) if value.data_type() != *data_type => {
-                value.cast_to(data_type).map_err(|_| {
-                    EngineError::invalid(format!(
-                        "parameter {} is {}, but {data_type} is wanted",
-                        parameter.name(),
-                        value.data_type()
-                    ))
-                })?
+/// `LIMIT ?` and `OFFSET ?` alone.
+fn settle_limits(plan: &LogicalPlan, types: &mut HashMap<String, Option<DataType>>) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            for bound in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                settle_one(types, bound, &DataType::Int64);
             }
-            _ => value,
-        };
-        values.push(value);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
+}
+
+fn settle_one(types: &mut HashMap<String, Option<DataType>>, expr: &Expr, data_type: &DataType) {
+    if let Expr::Placeholder(Placeholder { id, .. }) = expr {
+        let known = types.entry(id.clone()).or_insert(None);
+        known.get_or_insert_with(|| data_type.clone());
     }
-    Ok(plan.with_param_values(ParamValues::from(values))?)
 }

@@ -21,10 +21,17 @@ use tempfile::TempDir;
 
 /// The temporary tables of a session.
 #[derive(Debug, Default)]
-pub(super) struct Temporary {
+pub(crate) struct Temporary {
     /// Made for the first one.
     folder: Option<TempDir>,
     tables: BTreeMap<Name, Table>,
+}
+
+impl Temporary {
+    /// Whether this very table is one of them, whatever its name.
+    pub(crate) fn holds(&self, table: &Table) -> bool {
+        self.tables.values().any(|own| own.id == table.id)
+    }
 }
 
 impl Session {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 impl Session {
     /// A transaction that belongs to whoever holds it.
     pub fn begin_transaction(&self) -> Arc<Transaction> {
-        Transaction::begin(&self.engine, self.identity.clone())
+        Transaction::begin(&self.engine, self.identity.clone(), &self.temporary)
     }
 
     /// This session, with all statements in a transaction.
@@ -57,7 +57,8 @@ impl Session {
             return Err(EngineError::invalid("a transaction is open already")
                 .with_hint("COMMIT or ROLLBACK it first; SAVEPOINT marks a place within it"));
         }
-        values.transaction = Some(Transaction::begin(&self.engine, self.identity.clone()));
+        let identity = self.identity.clone();
+        values.transaction = Some(Transaction::begin(&self.engine, identity, &self.temporary));
         Ok(())
     }
 

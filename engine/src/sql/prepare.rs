@@ -21,6 +21,7 @@ mod file_functions;
 mod named;
 mod refused;
 mod segment_maps;
+pub(crate) mod told;
 mod update_from;
 
 pub(crate) use file_functions::FUNCTIONS as FILE_FUNCTIONS;

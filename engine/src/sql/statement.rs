@@ -35,6 +35,7 @@ mod vacuum_table;
 mod validate_constraint;
 
 pub(crate) use create_table::create_table_from_plan;
+pub(crate) use drop_relation::{remove_files, remove_unnamed, without_keys};
 
 use super::Parsed;
 use super::reader::Reader;

@@ -23,6 +23,10 @@ impl VisitorMut for Pointed<'_, '_> {
         self.0.pre_visit_query(query)
     }
 
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<EngineError> {
+        self.0.post_visit_query(query)
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<EngineError> {
         self.0.pre_visit_select(select)
     }

@@ -1,7 +1,8 @@
 //! `system.tables`, `system.files` and `system.partitions`: where the bytes are.
 //!
 //! Each Delta table is opened at the version the statement sees. A table whose log cannot be read is an error that
-//! names it, not a missing row. External tables are listed without files: others write them.
+//! names it, not a missing row. External tables are listed without files: others write them. What tells of rows (how many
+//! there are, their least and greatest values, the partitions they are in) is for those alone who may read them.
 //!
 //! Example: `SELECT partition, row_count FROM system.partitions WHERE table_name = 'sales'`.
 
@@ -11,7 +12,7 @@ use crate::information_schema::is_listed;
 use crate::relations::Relations;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use pareto_catalog::{FileInfo, PartitionTerm, Storage, Table};
+use pareto_catalog::{FileInfo, PartitionTerm, Right, Storage, Table};
 use std::collections::BTreeMap;
 
 pub(super) const TABLES: Shape = &[
@@ -38,7 +39,8 @@ pub(super) fn tables(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
                     let version = relations.latest(&table.name).await?;
                     let files = version.files();
                     let size: u64 = files.iter().map(|file| file.size_bytes).sum();
-                    let rows = version.row_count().map_or(Cell::Null, int);
+                    let rows = version.row_count().filter(|_| may_read(relations, table));
+                    let rows = rows.map_or(Cell::Null, int);
                     let kind = if *managed { "managed" } else { "delta" };
                     (
                         kind,
@@ -89,9 +91,7 @@ pub(super) const FILES: Shape = &[
 pub(super) fn files(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     async move {
         let mut answer = Answer::new(FILES);
-        for table in
-            listed(relations).filter(|table| matches!(table.storage, Storage::Delta { .. }))
-        {
+        for table in readable(relations) {
             for file in relations.latest(&table.name).await?.files() {
                 answer.push([
                     text(table.name.schema.clone()),
@@ -122,10 +122,10 @@ pub(super) const PARTITIONS: Shape = &[
 pub(super) fn partitions(relations: &Relations) -> BoxFuture<'_, Result<Answer>> {
     async move {
         let mut answer = Answer::new(PARTITIONS);
-        let tables = listed(relations).filter(|table| {
-            matches!(table.storage, Storage::Delta { .. }) && !table.partitioning.is_empty()
-        });
-        for table in tables {
+        for table in readable(relations) {
+            if table.partitioning.is_empty() {
+                continue;
+            }
             let mut sums: BTreeMap<String, (u64, Option<u64>, u64)> = BTreeMap::new();
             for file in relations.latest(&table.name).await?.files() {
                 let Cell::Text(partition) = partition_of(&file) else { continue };
@@ -155,6 +155,16 @@ pub(super) fn partitions(relations: &Relations) -> BoxFuture<'_, Result<Answer>>
 
 fn listed(relations: &Relations) -> impl Iterator<Item = &Table> {
     relations.catalog().tables().filter(|table| is_listed(&table.name.schema))
+}
+
+/// The Delta tables whose rows the user may read.
+fn readable(relations: &Relations) -> Vec<&Table> {
+    let is_delta = |table: &&Table| matches!(table.storage, Storage::Delta { .. });
+    listed(relations).filter(is_delta).filter(|table| may_read(relations, table)).collect()
+}
+
+fn may_read(relations: &Relations, table: &Table) -> bool {
+    relations.rights().may(Right::Select, &table.name)
 }
 
 /// `sold_on_month=2024-01-01/channel=web`, or NULL for a table without partitions.

@@ -8,7 +8,7 @@
 //! RenewFlightEndpoint ─> renew: another ticket for the same, which lasts longer
 //! ```
 //!
-//! Redeeming runs queries and nothing else: what changes something ran before it had a ticket, or is only on the shelf.
+//! Redeeming runs queries and nothing else: what changes something ran before it had a ticket, and its rows are on the shelf.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,6 +38,8 @@ pub(crate) struct Ticketed {
 }
 
 enum Source {
+    /// Rows that are there already, of a statement that has run.
+    Given(Vec<RecordBatch>),
     /// A plan and the rows it is run with, one run per row; no rows means no parameters.
     Whole(Arc<Prepared>, Vec<RecordBatch>),
     /// A plan in parts, a ticket for each.
@@ -71,6 +73,19 @@ pub(crate) async fn shelve(
     };
     let (user, cancel, started) = (Arc::clone(&caller.user), Cancel::new(), Mutex::default());
     Ok((Ticketed { user, cancel, schema, source, started }, again))
+}
+
+/// Runs a statement that changes something and gives rows, and keeps them: it has run though nobody fetches, and once
+/// however often somebody does.
+pub(crate) async fn act(
+    caller: &Caller,
+    asked: &Asked,
+    schema: SchemaRef,
+) -> Result<Ticketed, Status> {
+    let outcome = asked.prepared.execute(None).await.map_err(|error| from_engine(&error))?;
+    let rows: Vec<RecordBatch> = rows_of(outcome)?.try_collect().await?;
+    let (user, cancel, started) = (Arc::clone(&caller.user), Cancel::new(), Mutex::default());
+    Ok(Ticketed { user, cancel, schema, source: Source::Given(rows), started })
 }
 
 /// DoGet of a ticket.
@@ -162,7 +177,7 @@ impl Ticketed {
     /// How many tickets it takes to fetch it all.
     pub(crate) fn parts(&self) -> u32 {
         match &self.source {
-            Source::Whole(..) => 1,
+            Source::Given(_) | Source::Whole(..) => 1,
             Source::Parts(parts) => u32::try_from(parts.count()).unwrap_or(u32::MAX),
         }
     }
@@ -176,6 +191,7 @@ impl Source {
     /// The rows of one part.
     async fn run(&self, part: u32, watch: &Arc<QueryProgress>) -> Result<Rows, Status> {
         match self {
+            Self::Given(rows) => Ok(stream::iter(rows.clone()).map(Ok).boxed()),
             Self::Whole(prepared, parameters) => {
                 run_query(Arc::clone(prepared), parameters.clone(), watch).await
             }

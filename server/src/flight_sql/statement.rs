@@ -4,6 +4,7 @@
 //! ```text
 //! GetFlightInfo(SELECT ..)    plans it, keeps the plan on the shelf of tickets       DoGet(ticket) runs it
 //! GetFlightInfo(INSERT ..)    runs it; total_records is the count                    DoGet(ticket) is empty
+//! GetFlightInfo(OPTIMIZE ..)  runs it and keeps its few rows                         DoGet(ticket) gives them
 //! DoPut(CommandStatementUpdate)   runs it and answers the count
 //! GetSchema(..)               plans it and runs nothing
 //! ```
@@ -100,7 +101,11 @@ pub(crate) async fn announce(
     } else {
         info.total_records = -1;
         let most = parallel_endpoints(caller);
-        let (ticketed, again) = redeem::shelve(front, caller, asked, schema, most).await?;
+        let (ticketed, again) = if asked.prepared.acts() {
+            (redeem::act(caller, &asked, schema).await?, None)
+        } else {
+            redeem::shelve(front, caller, asked, schema, most).await?
+        };
         let parts = ticketed.parts();
         front.tickets.put_in_place(handle, Arc::new(ticketed));
         // Clients that know nothing of endpoints read the first; those that do are told that the order counts.

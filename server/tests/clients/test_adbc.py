@@ -228,6 +228,19 @@ def test_partitions(connection, table):
         assert sorted(cursor.fetchall()) == [(1,), (2,)]
 
 
+def test_what_acts_and_has_rows_runs_though_nobody_fetches_and_once_though_somebody_does_twice(connection, table):
+    with connection.cursor() as cursor:
+        before = rows(connection, f"SELECT count(*) FROM {table}")
+        versions = len(rows(connection, f"DESCRIBE HISTORY {table}"))
+        cursor.execute(f"DELETE FROM {table}")
+        partitions, _ = cursor.adbc_execute_partitions(f"RESTORE {table} TO VERSION AS OF {versions - 1}")
+        assert rows(connection, f"SELECT count(*) FROM {table}") == before
+        for _ in range(2):
+            cursor.adbc_read_partition(partitions[0])
+            assert cursor.fetchall() == [(versions - 1, versions + 1)]
+        assert len(rows(connection, f"DESCRIBE HISTORY {table}")) == versions + 2
+
+
 def test_parallel_endpoints(server, connection):
     name = f"t_{time.monotonic_ns()}"
     with connection.cursor() as cursor:

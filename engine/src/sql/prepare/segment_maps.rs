@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// The functions that take a map, and the place of the argument.
-const SCALARS: [(&str, usize); 2] = [("segment", 3), ("rfm_segment", 3)];
-const TABLES: [(&str, usize); 2] = [("segment_map", 0), ("segment_map_check", 0)];
+pub(super) const SCALARS: [(&str, usize); 2] = [("segment", 3), ("rfm_segment", 3)];
+pub(super) const TABLES: [(&str, usize); 2] = [("segment_map", 0), ("segment_map_check", 0)];
 /// A map of more rows is no map.
 const ROWS_LIMIT: usize = 10_000;
 
@@ -106,7 +106,7 @@ impl VisitorMut for Maps {
 }
 
 /// Neither a built-in map nor rules, but a name.
-fn is_a_table(text: &str) -> bool {
+pub(super) fn is_a_table(text: &str) -> bool {
     let built_in = pareto_udfs::MAPS.iter().any(|map| map.name.eq_ignore_ascii_case(text.trim()));
     !built_in && named::table(text).is_some()
 }

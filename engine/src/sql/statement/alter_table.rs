@@ -146,6 +146,8 @@ impl Own for AlterTable {
                 edit(context, &table, |table| drop_constraint(table, name, *if_exists)).await?;
             }
             Action::Rename(to) => {
+                // A view that names the new place would show the rows to whoever may read the view.
+                context.rights().require(Right::Select, &table.name)?;
                 let mut to = context.name(to)?;
                 if self.table.parts().len() > 1 {
                     // `ALTER TABLE s.t RENAME TO u` stays in the schema.

@@ -5,7 +5,7 @@
 //!
 //! Example: `ANALYZE sales` shows that `channel` has 4 distinct values.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::answer::{Answer, Cell, Kind, Shape, int, schema_of, text};
 use crate::context::{StatementContext, full, quote};
 use crate::error::Result;
@@ -43,6 +43,10 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 impl Own for AnalyzeTable {
     fn columns(&self) -> Option<SchemaRef> {
         Some(schema_of(SHAPE))
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Joins
     }
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {

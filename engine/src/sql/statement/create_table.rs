@@ -301,34 +301,38 @@ async fn add(
     let table = warehouse.place_table(table);
     warehouse.create_table(&table, None).await?;
     let changed = enter(context, &table, replace, if_not_exists).await;
-    if !matches!(&changed, Ok(true)) {
-        super::drop_relation::remove_files(context, &table).await;
+    if matches!(&changed, Ok(false)) {
+        super::remove_files(context, &table).await;
     }
+    super::remove_unnamed(context, &table, &changed).await;
     changed.map(|_| ())
 }
 
-/// Puts a table into the catalog, in place of another when that is asked. False when it was left as it is.
+/// Puts a table into the catalog, in place of another when that is asked. False when it was left as it is. Foreign keys
+/// that point to the other go with it: nobody vouched for the rows of this one.
 pub(super) async fn enter(
     context: &StatementContext,
     table: &Table,
     replace: bool,
     if_not_exists: bool,
 ) -> Result<bool> {
-    let catalog = context
-        .change(|catalog| {
+    let (catalog, dropped) = context
+        .change_dropping(|catalog| {
             catalog.schema(&table.name.schema)?;
             Ok(match vacancy(catalog, &table.name, replace, if_not_exists)? {
                 None => Vec::new(),
                 Some(None) => vec![Change::Put(Entry::Table(table.clone()))],
-                Some(Some(old)) => vec![
-                    Change::Drop(EntryKey::Table(old.name)),
-                    Change::Put(Entry::Table(table.clone())),
-                ],
+                Some(Some(old)) => {
+                    let mut changes = super::without_keys(catalog, std::slice::from_ref(&old.name));
+                    changes.push(Change::Drop(EntryKey::Table(old.name)));
+                    changes.push(Change::Put(Entry::Table(table.clone())));
+                    changes
+                }
             })
         })
         .await?;
     let entered = catalog.table(&table.name).is_ok_and(|known| known.id == table.id);
-    if let (true, Ok(old)) = (entered, context.catalog.table(&table.name)) {
+    for old in &dropped {
         super::drop_relation::remove_files(context, old).await;
     }
     Ok(entered)

@@ -1,21 +1,24 @@
 //! `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(columns)] [COMMENT 'text'] AS query`.
 //!
 //! The query is planned now, so that a view that cannot work is refused, and kept as text. Names without a schema mean
-//! what they mean now: when the view goes into another schema than the current one, they are written out. A view that
-//! would reach itself is refused.
+//! what they mean now: when the view goes into another schema than the current one, they are written out, also those in
+//! texts, such as the table of `rfm_table('sales', ..)`. A view that would reach itself is refused.
 //!
 //! Example: `CREATE VIEW best AS SELECT * FROM customers WHERE tier = 'gold'`.
 
 use super::{Own, own};
-use crate::context::StatementContext;
+use crate::context::{StatementContext, full};
 use crate::error::{EngineError, Result};
+use crate::relations::has_star;
 use crate::session::Outcome;
+use crate::sql::prepare::told::{self, Told};
 use crate::sql::reader::{Reader, normalize};
 use crate::sql::tree::{Tree, Written};
 use crate::sql::{self, Parsed};
 use async_trait::async_trait;
+use datafusion::logical_expr::LogicalPlan;
 use pareto_catalog::{CatalogError, CatalogErrorKind, Change, Column, Entry, Name, View};
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, VisitorMut};
+use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, VisitorMut};
 use sqlparser::tokenizer::Token;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -59,6 +62,7 @@ impl Own for CreateView {
         if !plan.get_parameter_names()?.is_empty() {
             return Err(EngineError::invalid("a view cannot have parameters"));
         }
+        self.refuse_swapped(&plan)?;
         let names: Vec<String> = match self.columns.len() {
             0 => plan.schema().fields().iter().map(|field| field.name().clone()).collect(),
             count if count == plan.schema().fields().len() => self.columns.clone(),
@@ -94,6 +98,18 @@ impl Own for CreateView {
 }
 
 impl CreateView {
+    /// The columns of `SELECT *` go by their names, so these cannot be given to each other.
+    fn refuse_swapped(&self, plan: &LogicalPlan) -> Result<()> {
+        let have: Vec<&str> = plan.schema().fields().iter().map(|f| f.name().as_str()).collect();
+        let given: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        let same = given.len() == have.len() && given.iter().all(|name| have.contains(name));
+        if given == have || !same || !has_star(&self.query) {
+            return Ok(());
+        }
+        Err(EngineError::invalid("the view gives the columns of * the names of each other")
+            .with_hint("list the columns: SELECT b AS a, a AS b FROM .."))
+    }
+
     async fn enter(&self, context: &StatementContext, view: View) -> Result<Outcome> {
         let change = context.change(|catalog| {
             catalog.schema(&view.name.schema)?;
@@ -125,35 +141,94 @@ pub(super) fn kept(context: &StatementContext, query: &Query, text: &str, schema
         return text.to_owned();
     }
     let mut query = query.clone();
-    let _ = sql::walk::query(
-        &mut query,
-        &mut WriteOut { context, schema: current, own: BTreeSet::new() },
-    );
+    let mut write_out = WriteOut { context, schema: current, scopes: Vec::new() };
+    let _ = sql::walk::query(&mut query, &mut write_out);
     query.to_string()
 }
 
-/// Puts the schema before names that have none and are not the query's own.
+/// Puts the schema before names that have none and are not the query's own, in texts that name tables too.
 struct WriteOut<'a> {
     context: &'a StatementContext,
     schema: String,
+    /// The queries around the place that is looked at, outermost first.
+    scopes: Vec<Scope>,
+}
+
+/// What WITH means in one query.
+struct Scope {
+    /// The names that hide tables here.
     own: BTreeSet<String>,
+    /// The names whose queries are still to come, the next one last. A query sees the names before its own alone.
+    coming: Vec<String>,
+    /// Whether a name means itself in its own query.
+    recursive: bool,
+}
+
+impl WriteOut<'_> {
+    fn is_own(&self, name: &str) -> bool {
+        self.scopes.last().is_some_and(|scope| scope.own.contains(name))
+    }
+
+    /// The full name of a table or view that is written without a schema.
+    fn found(&self, name: String) -> Option<Name> {
+        let name = Name::new(self.schema.clone(), name);
+        self.context.exists(&name).then_some(name)
+    }
+
+    /// The full name in place of one that a text gives.
+    fn text(&self, told: Told, text: &mut String) {
+        let Some(name) = told.without_schema(text) else { return };
+        // A map is looked up outside of the query.
+        if told == Told::Table && self.is_own(&name) {
+            return;
+        }
+        if let Some(name) = self.found(name) {
+            *text = full(&name);
+        }
+    }
 }
 
 impl VisitorMut for WriteOut<'_> {
     type Break = EngineError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<EngineError> {
-        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
-        self.own.extend(tables.map(|table| normalize(&table.alias.name)));
+        let mut own = BTreeSet::new();
+        if let Some(around) = self.scopes.last() {
+            own.extend(around.own.iter().cloned());
+            own.extend(around.coming.last().filter(|_| around.recursive).cloned());
+        }
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables).rev();
+        self.scopes.push(Scope {
+            own,
+            coming: tables.map(|table| normalize(&table.alias.name)).collect(),
+            recursive: query.with.as_ref().is_some_and(|with| with.recursive),
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<EngineError> {
+        self.scopes.pop();
+        // The queries of WITH come first, in order: this was the next of them, or all are through.
+        if let Some(around) = self.scopes.last_mut() {
+            around.own.extend(around.coming.pop());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<EngineError> {
+        told::in_factor(factor, &mut |told, text| self.text(told, text));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<EngineError> {
+        told::in_expr(expr, &mut |told, text| self.text(told, text));
         ControlFlow::Continue(())
     }
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<EngineError> {
         if let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() {
             let ident = normalize(ident);
-            if !self.own.contains(&ident)
-                && self.context.exists(&Name::new(self.schema.clone(), ident))
-            {
+            if !self.is_own(&ident) && self.found(ident).is_some() {
                 name.0.insert(
                     0,
                     ObjectNamePart::Identifier(Ident::with_quote('"', self.schema.clone())),

@@ -7,7 +7,7 @@
 
 use super::{Own, own};
 use crate::context::StatementContext;
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, ErrorKind, Result};
 use crate::session::Outcome;
 use crate::sql::Parsed;
 use crate::sql::reader::Reader;
@@ -58,11 +58,10 @@ impl Own for DropRelation {
             return Ok(Outcome::Done);
         }
         let names: Vec<Name> = names.into_iter().filter(|name| context.exists(name)).collect();
-        context.change(|catalog| self.changes(catalog, &names)).await?;
-        for name in names {
-            if let (false, Ok(table)) = (self.view, context.catalog.table(&name)) {
-                remove_files(context, table).await;
-            }
+        let changed = context.change_dropping(|catalog| self.changes(catalog, &names));
+        let (_, dropped) = changed.await?;
+        for table in &dropped {
+            remove_files(context, table).await;
         }
         Ok(Outcome::Done)
     }
@@ -93,13 +92,16 @@ impl DropRelation {
             }
         }
         changes.extend(dropped.iter().map(|name| Change::Drop(EntryKey::Table(name.clone()))));
-        for table in catalog.tables().filter(|table| !dropped.contains(&table.name)) {
-            changes.extend(
-                without_keys_to(table, &dropped).map(|table| Change::Put(Entry::Table(table))),
-            );
-        }
+        changes.extend(without_keys(catalog, &dropped));
         Ok(changes)
     }
+}
+
+/// What becomes of the other tables when these go: they lose the foreign keys that point to them.
+pub(crate) fn without_keys(catalog: &Catalog, dropped: &[Name]) -> Vec<Change> {
+    let others = catalog.tables().filter(|table| !dropped.contains(&table.name));
+    let changed = others.filter_map(|table| without_keys_to(table, dropped));
+    changed.map(|table| Change::Put(Entry::Table(table))).collect()
 }
 
 /// The table without foreign keys to any of these, when it has such.
@@ -115,10 +117,22 @@ fn without_keys_to(table: &Table, dropped: &[Name]) -> Option<Table> {
 
 /// Removes the files of a managed table that the catalog no longer names. A failure is logged: the statement has taken
 /// effect, and files that nothing names do no harm.
-pub(super) async fn remove_files(context: &StatementContext, table: &Table) {
+pub(crate) async fn remove_files(context: &StatementContext, table: &Table) {
     if let Storage::Delta { managed: true, .. } = table.storage
         && let Err(error) = context.engine.warehouse().remove_table_files(table).await
     {
         tracing::warn!(table = %table.name, error = %EngineError::from(error), "dropped a table but not its files");
+    }
+}
+
+/// Removes the files of a new table that the catalog was not changed for. Where it is not known whether it was, they stay.
+pub(crate) async fn remove_unnamed<T: Sync>(
+    context: &StatementContext,
+    table: &Table,
+    changed: &Result<T>,
+) {
+    let may_have_happened = |kind| matches!(kind, ErrorKind::Unavailable | ErrorKind::InDoubt);
+    if matches!(changed, Err(error) if !may_have_happened(error.kind)) {
+        remove_files(context, table).await;
     }
 }

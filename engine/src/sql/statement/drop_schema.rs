@@ -2,7 +2,7 @@
 //!
 //! Without `CASCADE` a schema that holds anything is refused, naming what it holds. With it, tables and views go in the
 //! same catalog change; the files of managed tables are removed afterwards, so that a failure in between leaves
-//! unreferenced files and never a table without files.
+//! unreferenced files and never a table without files. Foreign keys elsewhere that point into the schema go too.
 //!
 //! Example: `DROP SCHEMA staging CASCADE`.
 
@@ -14,7 +14,7 @@ use crate::sql::Parsed;
 use crate::sql::reader::Reader;
 use crate::state::DEFAULT_SCHEMA;
 use async_trait::async_trait;
-use pareto_catalog::{Catalog, CatalogError, Change, EntryKey, Right};
+use pareto_catalog::{Catalog, CatalogError, Change, EntryKey, Name, Right, Table};
 
 #[derive(Debug)]
 struct DropSchema {
@@ -41,11 +41,9 @@ impl Own for DropSchema {
             return Ok(Outcome::Done);
         }
         context.rights().require_in(Right::Create, &before.schema(&self.name)?.name)?;
-        context.change(|catalog| self.changes(catalog)).await?;
-        if let Ok(schema) = before.schema(&self.name) {
-            for table in before.tables().filter(|table| table.name.schema == schema.name) {
-                super::drop_relation::remove_files(context, table).await;
-            }
+        let (_, dropped) = context.change_dropping(|catalog| self.changes(catalog)).await?;
+        for table in &dropped {
+            super::drop_relation::remove_files(context, table).await;
         }
         Ok(Outcome::Done)
     }
@@ -63,10 +61,10 @@ impl DropSchema {
                 "schema \"{DEFAULT_SCHEMA}\" cannot be dropped: every warehouse has it"
             )));
         }
-        let tables = catalog
-            .tables()
-            .filter(|table| table.name.schema == schema.name)
-            .map(|table| EntryKey::Table(table.name.clone()));
+        let inside = |table: &&Table| table.name.schema == schema.name;
+        let names: Vec<Name> =
+            catalog.tables().filter(inside).map(|table| table.name.clone()).collect();
+        let tables = names.iter().cloned().map(EntryKey::Table);
         let views = catalog
             .views()
             .filter(|view| view.name.schema == schema.name)
@@ -91,10 +89,9 @@ impl DropSchema {
             ))
             .with_hint("DROP SCHEMA .. CASCADE drops them too"));
         }
-        Ok(inside
-            .into_iter()
-            .chain([EntryKey::Schema(schema.name.clone())])
-            .map(Change::Drop)
-            .collect())
+        let dropped = inside.into_iter().chain([EntryKey::Schema(schema.name.clone())]);
+        let mut changes: Vec<Change> = dropped.map(Change::Drop).collect();
+        changes.extend(super::without_keys(catalog, &names));
+        Ok(changes)
     }
 }

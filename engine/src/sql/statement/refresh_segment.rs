@@ -66,7 +66,7 @@ impl Own for DropSegment {
             Err(_) if self.if_exists => return Ok(Outcome::Done),
             Err(error) => return Err(error.into()),
         }
-        let change = context.change(|catalog| match catalog.segment(&self.name) {
+        let change = context.change_dropping(|catalog| match catalog.segment(&self.name) {
             Ok(segment) => {
                 let table = catalog
                     .table(&segment.table)
@@ -80,10 +80,8 @@ impl Own for DropSegment {
             Err(_) if self.if_exists => Ok(Vec::new()),
             Err(error) => Err(error),
         });
-        change.await?;
-        if let Ok(segment) = context.catalog.segment(&self.name)
-            && let Ok(table) = context.catalog.table(&segment.table)
-        {
+        let (_, dropped) = change.await?;
+        for table in &dropped {
             super::drop_relation::remove_files(context, table).await;
         }
         Ok(Outcome::Done)

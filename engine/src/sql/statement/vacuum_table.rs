@@ -5,7 +5,7 @@
 //!
 //! Example: `VACUUM sales RETAIN 24 HOURS DRY RUN`.
 
-use super::{Own, own};
+use super::{Effect, Own, own};
 use crate::answer::{Answer, Kind, Shape, schema_of, text};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
@@ -48,6 +48,11 @@ pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Parsed> {
 impl Own for VacuumTable {
     fn columns(&self) -> Option<SchemaRef> {
         Some(schema_of(SHAPE))
+    }
+
+    fn effect(&self) -> Effect {
+        // Naming files changes nothing.
+        if self.dry_run { Effect::Joins } else { Effect::Commits }
     }
 
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
