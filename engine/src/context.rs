@@ -11,7 +11,7 @@ use crate::interrupt;
 use crate::progress::QueryProgress;
 use crate::relations::{Names, Relations, unversioned};
 use crate::rights::{self, Behalf, Rights};
-use crate::session::{Outcome, Session};
+use crate::session::{Configured, Outcome, Session};
 use crate::sql::statement::{Effect, Own};
 use crate::sql::tree::{Tree, Written};
 use crate::sql::{self, prepare};
@@ -27,7 +27,7 @@ use futures::future::BoxFuture;
 use pareto_catalog::{
     AsOf, Catalog, Name, Operation, Removal, Right, Table, TableVersion, Written as CatalogWritten,
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a statement runs with.
 pub(crate) struct StatementContext {
@@ -37,8 +37,10 @@ pub(crate) struct StatementContext {
     pub(crate) session: Arc<Session>,
     /// Everything that exists for the statement's user, at the version the statement started with.
     pub(crate) catalog: Arc<Catalog>,
-    /// Functions, settings and names, ready to plan with.
-    pub(crate) state: State,
+    /// Functions and settings, shared with other statements of the session.
+    pub(crate) configured: Configured,
+    /// The same with this statement's names and time, once something is planned.
+    named: OnceLock<State>,
     /// Who wants to know how far the statement is.
     pub(crate) watch: Option<Arc<QueryProgress>>,
     /// The transaction the statement belongs to.
@@ -61,18 +63,31 @@ impl StatementContext {
             let engine = Arc::clone(session.engine());
             let whole = engine.warehouse().catalog().await?;
             let rights = session.rights(&whole)?;
-            let mut state = engine.base().copy();
-            session.configure(&mut state)?;
-            let template = state.clone().into();
+            let configured = session.configured()?;
+            let template = configured.state.clone();
             let transaction = session.transaction();
             let relations = Relations::new(Arc::clone(&session), whole, rights, template);
             let relations = Arc::new(relations.within(transaction.clone()));
             let catalog = Arc::clone(relations.catalog());
-            state.register_catalog_list(Arc::new(Names::new(Arc::clone(&relations))));
-            state.mark_start_execution();
-            let state = state.into();
-            Ok(Self { engine, session, catalog, state, watch: None, transaction, relations })
+            let named = OnceLock::new();
+            let watch = None;
+            Ok(Self { engine, session, catalog, configured, named, watch, transaction, relations })
         })
+    }
+
+    /// Functions, settings and names, ready to plan with. A plan that is kept needs no names, so they wait for who asks.
+    pub(crate) fn state(&self) -> &State {
+        self.named.get_or_init(|| {
+            let mut state = self.configured.state.copy();
+            state.register_catalog_list(Arc::new(Names::new(Arc::clone(&self.relations))));
+            state.mark_start_execution();
+            state.into()
+        })
+    }
+
+    /// Plans with another state from now on.
+    pub(crate) fn plan_with(&mut self, state: State) {
+        self.named = OnceLock::from(state);
     }
 
     /// The tables this statement has opened.
@@ -205,7 +220,7 @@ impl StatementContext {
 
     /// The schema that names without one are looked up in.
     pub(crate) fn schema(&self) -> String {
-        self.state.config_options().catalog.default_schema.clone()
+        self.configured.state.config_options().catalog.default_schema.clone()
     }
 
     /// The table of that name; a view of that name is an error that says so.
@@ -230,7 +245,7 @@ impl StatementContext {
     /// Plans a parsed statement, as far as its user's rights go.
     pub(crate) fn plan(&self, tree: Tree) -> BoxFuture<'_, Result<LogicalPlan>> {
         Box::pin(async move {
-            let plan = prepare::plan(tree, &self.relations, &self.state, Behalf::Caller).await?;
+            let plan = prepare::plan(tree, &self.relations, self.state(), Behalf::Caller).await?;
             rights::plan::check(self, &plan)?;
             Ok(plan)
         })
@@ -246,22 +261,33 @@ impl StatementContext {
         &'a self,
         plan: &'a LogicalPlan,
     ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
-        Box::pin(async move { self.stream_optimized(&self.state.optimize(plan)?).await })
+        Box::pin(async move {
+            let state = self.state();
+            self.run_optimized(&state.optimize(plan)?, state).await
+        })
     }
 
-    /// Runs a plan that is optimised already.
-    pub(crate) fn stream_optimized<'a>(
+    /// Runs an optimised plan that answers the same whenever it is asked.
+    pub(crate) fn stream_kept<'a>(
         &'a self,
         plan: &'a LogicalPlan,
     ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
+        self.run_optimized(plan, &self.configured.state)
+    }
+
+    fn run_optimized<'a>(
+        &'a self,
+        plan: &'a LogicalPlan,
+        state: &'a State,
+    ) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
         Box::pin(async move {
-            let planner = self.state.query_planner();
-            let mut physical = planner.create_physical_plan(plan, &*self.state).await?;
+            let planner = state.query_planner();
+            let mut physical = planner.create_physical_plan(plan, &**state).await?;
             if let Some(watch) = &self.watch {
                 physical = interrupt::guard(physical, watch.interrupt())?;
                 watch.follow(&physical);
             }
-            Ok(execute_stream(physical, self.state.task_ctx())?)
+            Ok(execute_stream(physical, state.task())?)
         })
     }
 

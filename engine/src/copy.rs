@@ -102,10 +102,10 @@ fn load<'a>(
     source: &'a Source,
 ) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
-        let physical = ctx.state.create_physical_plan(plan).await?;
+        let physical = ctx.state().create_physical_plan(plan).await?;
         let title = format!("loading {}", table.table().name);
         let watching = watch::start(ctx, &title, Some(source.bytes()), &physical);
-        let written = table.write(physical, ctx.state.task_ctx()).await;
+        let written = table.write(physical, ctx.state().task_ctx()).await;
         drop(watching);
         let written = written?;
         let rows = written.rows;

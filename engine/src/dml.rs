@@ -80,7 +80,7 @@ fn physical<'a>(
     ctx: &'a StatementContext,
     plan: &'a LogicalPlan,
 ) -> BoxFuture<'a, Result<Arc<dyn ExecutionPlan>>> {
-    Box::pin(async move { Ok(ctx.state.create_physical_plan(plan).await?) })
+    Box::pin(async move { Ok(ctx.state().create_physical_plan(plan).await?) })
 }
 
 fn insert<'a>(
@@ -124,7 +124,7 @@ async fn insert_into(
     input: &LogicalPlan,
     operation: &Operation,
 ) -> Result<u64> {
-    let written = table.write(physical(ctx, input).await?, ctx.state.task_ctx()).await?;
+    let written = table.write(physical(ctx, input).await?, ctx.state().task_ctx()).await?;
     let rows = written.rows;
     if rows == 0 && *operation == Operation::Append {
         return Ok(0);
@@ -258,7 +258,7 @@ pub(crate) fn create_table_as<'a>(
             if table.columns.is_empty() { columns_of(&input)? } else { table.columns.clone() };
         let placed = warehouse.place_table(Table { columns, ..table });
         let plan = physical(ctx, &input).await?;
-        let written = warehouse.write_new(&placed, plan, ctx.state.task_ctx()).await?;
+        let written = warehouse.write_new(&placed, plan, ctx.state().task_ctx()).await?;
         let rows = written.rows;
         warehouse.create_table(&placed, Some(written)).await?;
         let name = placed.name.clone();
@@ -299,7 +299,7 @@ pub(crate) fn create_temporary<'a>(
         let written = match &input {
             Some(input) => {
                 let plan = physical(ctx, input).await?;
-                Some(warehouse.write_new(&placed, plan, ctx.state.task_ctx()).await?)
+                Some(warehouse.write_new(&placed, plan, ctx.state().task_ctx()).await?)
             }
             None => None,
         };

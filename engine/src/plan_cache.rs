@@ -83,10 +83,11 @@ impl Deref for Plan {
     }
 }
 
-/// A plan, what its statement names, and the versions of the tables it reads.
+/// A plan, its statement, what that names, and the versions of the tables it reads.
 #[derive(Debug)]
-struct Kept {
-    plan: Plan,
+pub(crate) struct Kept {
+    pub(crate) plan: Plan,
+    pub(crate) tree: Tree,
     read: BTreeSet<Name>,
     tables: Vec<(Table, u64)>,
 }
@@ -128,48 +129,49 @@ impl PlanCache {
 }
 
 impl StatementContext {
-    /// The plan of a statement: the kept one, or a new one that is kept if it lasts.
-    pub(crate) fn planned<'a>(
+    /// A new plan of a statement, which is kept if it lasts.
+    pub(crate) fn plan_anew<'a>(
         &'a self,
         tree: Tree,
         question: Option<&'a Arc<Question>>,
     ) -> BoxFuture<'a, Result<Planned>> {
         Box::pin(async move {
             let question = question.filter(|_| self.options().plan_cache);
-            if let Some(plan) = self.kept_plan(question).await? {
-                return Ok(Planned::Lasting(plan));
-            }
+            let asked = question.map(|question| (question, tree.share()));
             let plan = match self.plan(tree).await? {
-                plan if is_lasting(&plan) => Plan::new(self.state.optimize(&plan)?),
+                plan if is_lasting(&plan) => Plan::new(self.state().optimize(&plan)?),
                 plan => return Ok(Planned::Fleeting(Plan::new(plan))),
             };
-            if let (Some(question), Some(tables)) = (question, self.relations().versions().await) {
-                let kept = Kept { plan: plan.share(), read: self.relations().read(), tables };
-                self.engine.plans().kept.insert(Arc::clone(question), Arc::new(kept));
+            let plans = self.engine.plans();
+            if let Some((question, tree)) = asked {
+                plans.uses.missed(1);
+                if let Some(tables) = self.relations().versions().await {
+                    let read = self.relations().read();
+                    let kept = Kept { plan: plan.share(), tree, read, tables };
+                    plans.kept.insert(Arc::clone(question), Arc::new(kept));
+                }
             }
             Ok(Planned::Lasting(plan))
         })
     }
 
-    fn kept_plan<'a>(
+    /// The kept plan of a question, if it still is its plan.
+    pub(crate) fn kept_plan<'a>(
         &'a self,
         question: Option<&'a Arc<Question>>,
-    ) -> BoxFuture<'a, Result<Option<Plan>>> {
+    ) -> BoxFuture<'a, Result<Option<Arc<Kept>>>> {
         Box::pin(async move {
-            let Some(question) = question else { return Ok(None) };
+            let question = question.filter(|_| self.options().plan_cache);
             let plans = self.engine.plans();
-            let Some(kept) = plans.kept.get(question) else {
-                plans.uses.missed(1);
-                return Ok(None);
-            };
+            let found = question.and_then(|question| Some((question, plans.kept.get(question)?)));
+            let Some((question, kept)) = found else { return Ok(None) };
             if !self.unchanged(&kept.tables).await? {
                 plans.kept.remove(question);
-                plans.uses.missed(1);
                 return Ok(None);
             }
             plans.uses.hit(1);
             kept.read.iter().for_each(|name| self.relations().note(name));
-            Ok(Some(kept.plan.share()))
+            Ok(Some(kept))
         })
     }
 }

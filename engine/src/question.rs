@@ -45,7 +45,7 @@ impl StatementContext {
         if !on || alone || sql.len() > LONGEST_TEXT {
             return None;
         }
-        Some(Arc::new(self.session.question(sql, self.catalog.version)))
+        Some(Arc::new(self.session.question(sql, self.catalog.version, &self.configured.chosen)))
     }
 
     /// Whether each table still is at its version. The statement reads no other one then.
@@ -63,7 +63,7 @@ impl StatementContext {
 
     /// The switches of our own.
     pub(crate) fn options(&self) -> ParetoOptions {
-        let options = self.state.config_options().extensions.get::<ParetoOptions>();
+        let options = self.configured.state.config_options().extensions.get::<ParetoOptions>();
         options.cloned().unwrap_or_default()
     }
 }

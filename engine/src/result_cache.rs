@@ -130,13 +130,9 @@ impl StatementContext {
             let Some(question) = question.filter(|_| self.options().result_cache) else {
                 return Ok(None);
             };
-            let Some(answer) = results.kept.get(question) else {
-                results.uses.missed(1);
-                return Ok(None);
-            };
+            let Some(answer) = results.kept.get(question) else { return Ok(None) };
             if !self.unchanged(&answer.tables).await? {
                 results.forget(question);
-                results.uses.missed(1);
                 return Ok(None);
             }
             results.uses.hit(1);
@@ -156,6 +152,7 @@ impl StatementContext {
             let Some(question) = question.filter(|_| self.options().result_cache) else {
                 return rows;
             };
+            self.engine.results().uses.missed(1);
             let Some(tables) = self.relations().versions().await else { return rows };
             let (engine, batches) = (Arc::clone(&self.engine), Vec::new());
             let answer = Answer { tables, schema: rows.schema(), batches, bytes: 0 };

@@ -28,7 +28,7 @@ use crate::rights::standing;
 use crate::settings::{self, ParetoOptions, SETTINGS};
 use crate::sql::tree::Tree;
 use crate::sql::{self, Parsed};
-use crate::state::DEFAULT_SCHEMA;
+use crate::state::{DEFAULT_SCHEMA, State};
 use crate::transaction::Transaction;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::session_state::SessionState;
@@ -67,6 +67,8 @@ pub struct Session {
     engine: Arc<Engine>,
     identity: Identity,
     values: Arc<Mutex<Values>>,
+    /// The state of the last statement, for the next one.
+    configured: Arc<Mutex<Option<Configured>>>,
     temporary: Arc<Mutex<Temporary>>,
     /// The transaction that all statements belong to, when a client holds one.
     within: Option<Arc<Transaction>>,
@@ -83,6 +85,21 @@ struct Values {
     settings: BTreeMap<&'static str, String>,
     /// What `BEGIN` opened.
     transaction: Option<Arc<Transaction>>,
+}
+
+/// What a session has set that plans depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    schema: String,
+    acting_as: Option<String>,
+    settings: BTreeMap<&'static str, String>,
+}
+
+/// A state with what was chosen. It has no names of tables: a statement that is planned puts its own in.
+#[derive(Clone)]
+pub(crate) struct Configured {
+    pub(crate) chosen: Chosen,
+    pub(crate) state: State,
 }
 
 impl std::fmt::Debug for Session {
@@ -106,6 +123,7 @@ impl Session {
             engine,
             identity,
             values: Arc::new(Mutex::new(values)),
+            configured: Arc::default(),
             temporary: Arc::default(),
             within: None,
         })
@@ -138,11 +156,14 @@ impl Session {
 
     fn run<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
-            let parsed = sql::parse(sql)?;
             let context = self.context().await?;
-            match parsed {
+            let question = context.question(sql);
+            if let Some(outcome) = ask_again(&context, question.as_ref()).await? {
+                return Ok(outcome);
+            }
+            match sql::parse(sql)? {
                 Parsed::Own(statement) => context.run(statement.as_ref()).await,
-                Parsed::Sql(statement) => ask(&context, statement, sql).await,
+                Parsed::Sql(statement) => ask(&context, statement, question).await,
             }
         })
     }
@@ -169,7 +190,7 @@ impl Session {
         Box::pin(async move {
             let context = self.context().await?;
             let reference = datafusion::common::TableReference::partial(schema, table);
-            let provider = context.state.schema_for_ref(reference)?.table(table).await?;
+            let provider = context.state().schema_for_ref(reference)?.table(table).await?;
             let provider = provider.ok_or_else(|| {
                 EngineError::not_found(format!("table \"{schema}.{table}\" does not exist"))
             })?;
@@ -206,7 +227,7 @@ impl Session {
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut state = self.engine.base().copy();
         // Kept values were applied once when they were set; they apply again.
-        let _ = self.configure(&mut state);
+        let _ = self.configure(&mut state, &self.chosen_now());
         let mut all: Vec<(String, String)> = SETTINGS
             .iter()
             .map(|setting| (setting.key.to_owned(), setting.value(state.config_options())))
@@ -257,15 +278,15 @@ impl Session {
     }
 
     /// What an answer to this text depends on, but for tables.
-    pub(crate) fn question(&self, sql: &str, catalog: u64) -> Question {
-        let values = self.values().clone();
+    pub(crate) fn question(&self, sql: &str, catalog: u64, chosen: &Chosen) -> Question {
+        let settings = chosen.settings.iter();
         Question {
             sql: sql.to_owned(),
             catalog,
             identity: self.identity.clone(),
-            acting_as: values.acting_as.unwrap_or_default(),
-            schema: values.schema,
-            settings: values.settings.into_iter().collect(),
+            acting_as: chosen.acting_as.clone().unwrap_or_default(),
+            schema: chosen.schema.clone(),
+            settings: settings.map(|(key, value)| (*key, value.clone())).collect(),
         }
     }
 
@@ -279,19 +300,42 @@ impl Session {
         &self.engine
     }
 
-    /// Puts the session's settings into a state.
-    pub(crate) fn configure(&self, state: &mut SessionState) -> Result<()> {
-        let values = self.values().clone();
+    /// The state with what the session has set: that of the statement before, unless something was set since.
+    pub(crate) fn configured(&self) -> Result<Configured> {
+        let chosen = self.chosen_now();
+        let mut kept = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(configured) = kept.as_ref().filter(|configured| configured.chosen == chosen) {
+            return Ok(configured.clone());
+        }
+        let mut state = self.engine.base().copy();
+        self.configure(&mut state, &chosen)?;
+        state.mark_start_execution();
+        let configured = Configured { chosen, state: state.into() };
+        *kept = Some(configured.clone());
+        Ok(configured)
+    }
+
+    fn chosen_now(&self) -> Chosen {
+        let values = self.values();
+        Chosen {
+            schema: values.schema.clone(),
+            acting_as: values.acting_as.clone(),
+            settings: values.settings.clone(),
+        }
+    }
+
+    /// Puts what was chosen into a state.
+    fn configure(&self, state: &mut SessionState, chosen: &Chosen) -> Result<()> {
         let options = state.config_mut().options_mut();
-        options.catalog.default_schema = values.schema;
-        options.set("pareto.user", &self.user())?;
-        for (key, value) in &values.settings {
+        options.catalog.default_schema.clone_from(&chosen.schema);
+        options.set("pareto.user", &self.user_of(chosen.acting_as.as_deref()))?;
+        for (key, value) in &chosen.settings {
             settings::find(key)?.apply(options, value)?;
         }
         if !ParetoOptions::switched_on(options, |own| own.scan_cache) {
             state.config_mut().set_extension(Arc::new(ScanCache(None)));
         }
-        if values.settings.contains_key(settings::TIME_ZONE) {
+        if chosen.settings.contains_key(settings::TIME_ZONE) {
             follow_settings(state)?;
         }
         Ok(())
@@ -324,24 +368,45 @@ fn follow_settings(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// Runs a statement of DataFusion's without parameters; a question that was asked before may have its answer kept.
-pub(crate) fn ask<'a>(
+/// Answers a question that was asked before from what was kept of it: its answer, or its plan.
+pub(crate) fn ask_again<'a>(
     context: &'a StatementContext,
-    statement: Tree,
-    sql: &'a str,
-) -> BoxFuture<'a, Result<Outcome>> {
+    question: Option<&'a Arc<Question>>,
+) -> BoxFuture<'a, Result<Option<Outcome>>> {
     Box::pin(async move {
-        let question = context.question(sql);
-        if let Some(rows) = context.kept(question.as_ref()).await? {
-            return Ok(Outcome::Rows(rows));
+        if let Some(rows) = context.kept(question).await? {
+            return Ok(Some(Outcome::Rows(rows)));
         }
-        match context.planned(statement, question.as_ref()).await? {
-            Planned::Lasting(plan) => {
-                let rows = standing::watch(context, context.stream_optimized(&plan).await?);
-                Ok(Outcome::Rows(context.keeping(question, rows).await))
-            }
+        match context.kept_plan(question).await? {
+            Some(kept) => run_lasting(context, &kept.plan, question.cloned()).await.map(Some),
+            None => Ok(None),
+        }
+    })
+}
+
+/// Runs a statement of DataFusion's without parameters, of which nothing is kept.
+pub(crate) fn ask(
+    context: &StatementContext,
+    statement: Tree,
+    question: Option<Arc<Question>>,
+) -> BoxFuture<'_, Result<Outcome>> {
+    Box::pin(async move {
+        match context.plan_anew(statement, question.as_ref()).await? {
+            Planned::Lasting(plan) => run_lasting(context, &plan, question).await,
             Planned::Fleeting(plan) => run_plan(context, plan.clone()).await,
         }
+    })
+}
+
+/// Runs a plan that answers the same each time, and keeps the answer.
+fn run_lasting<'a>(
+    context: &'a StatementContext,
+    plan: &'a LogicalPlan,
+    question: Option<Arc<Question>>,
+) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move {
+        let rows = standing::watch(context, context.stream_kept(plan).await?);
+        Ok(Outcome::Rows(context.keeping(question, rows).await))
     })
 }
 

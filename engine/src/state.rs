@@ -22,10 +22,12 @@ use crate::error::Result;
 use crate::settings::ParetoOptions;
 use crate::sql::Timestamps;
 use datafusion::common::config::SpillCompression;
+use datafusion::execution::TaskContext;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use pareto_catalog::{HotColumns, ScanCache};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -39,6 +41,7 @@ pub(crate) const DEFAULT_SCHEMA: &str = "public";
 /// A state holds plans, and plans are made of a thousand types. Wherever an async function holds one while it waits, the
 /// compiler proves anew that all of them may move between threads, which takes seconds each time. Here the promise is made
 /// once.
+#[derive(Clone)]
 pub(crate) struct State(Arc<dyn Held>);
 
 trait Held: Send + Sync {
@@ -52,9 +55,25 @@ impl Held for SessionState {
 }
 
 impl State {
-    /// A state of one's own, to be changed.
+    /// A state of one's own, to be changed. It has hundreds of names to copy.
     pub(crate) fn copy(&self) -> SessionState {
         self.0.state().clone()
+    }
+
+    /// What a plan runs with. Functions by name stay behind: a plan of this process holds those it calls.
+    pub(crate) fn task(&self) -> Arc<TaskContext> {
+        let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        let (scalar, higher_order, aggregate, window) = none;
+        Arc::new(TaskContext::new(
+            None,
+            self.session_id().to_owned(),
+            self.config().clone(),
+            scalar,
+            higher_order,
+            aggregate,
+            window,
+            Arc::clone(self.runtime_env()),
+        ))
     }
 }
 

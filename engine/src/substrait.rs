@@ -86,7 +86,7 @@ impl StatementContext {
             let mut known = Known::default();
             let mut knowing: Option<State> = None;
             loop {
-                let state = knowing.as_ref().unwrap_or(&self.state);
+                let state = knowing.as_ref().unwrap_or_else(|| self.state());
                 if let Some(plan) = read(plan, state, &mut known)? {
                     return Ok(plan);
                 }
@@ -102,7 +102,7 @@ impl StatementContext {
                     let sql = prepare::members(self.relations(), &segment, Behalf::Caller)?;
                     known.segments.insert(segment, sql);
                 }
-                knowing = Some(prepare::knowing(known.segments.clone(), &self.state).await?);
+                knowing = Some(prepare::knowing(known.segments.clone(), self.state()).await?);
             }
         })
     }
@@ -115,7 +115,7 @@ impl StatementContext {
         Box::pin(async move {
             let reference = reader::table_reference(names)?;
             let table = reference.table().to_owned();
-            let provider = self.state.schema_for_ref(reference.clone())?.table(&table).await?;
+            let provider = self.state().schema_for_ref(reference.clone())?.table(&table).await?;
             provider.ok_or_else(|| missing_table(&reference))
         })
     }

@@ -202,7 +202,7 @@ fn read_whole<'a>(
         let format = datafusion::datasource::file_format::parquet::ParquetFormat::default();
         let schema = datafusion::datasource::file_format::FileFormat::infer_schema(
             &format,
-            &*ctx.state,
+            &**ctx.state(),
             &one.store,
             &one.files,
         )
@@ -259,7 +259,7 @@ pub(super) fn load<'a>(
             Some(source.bytes()),
             &plan,
         );
-        let written = table.write(plan, ctx.state.task_ctx()).await;
+        let written = table.write(plan, ctx.state().task_ctx()).await;
         drop(watching);
         let written = written?;
         let rows = written.rows;
@@ -332,8 +332,8 @@ fn keep<'a>(
         let plan =
             LogicalPlanBuilder::scan("rejects", provider_as_source(Arc::new(provider)), None)?
                 .build()?;
-        let physical = ctx.state.create_physical_plan(&plan).await?;
-        let written = table.write(physical, ctx.state.task_ctx()).await?;
+        let physical = ctx.state().create_physical_plan(&plan).await?;
+        let written = table.write(physical, ctx.state().task_ctx()).await?;
         table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
         Ok(())
     })

@@ -46,7 +46,7 @@ impl Source {
         format: Option<FileFormat>,
     ) -> BoxFuture<'a, Result<Self>> {
         Box::pin(async move {
-            let environment = ctx.state.runtime_env();
+            let environment = ctx.state().runtime_env();
             if text.contains("://") {
                 ctx.engine.warehouse().store_for(text, environment)?;
             }
@@ -145,7 +145,7 @@ impl Source {
             let mut schemas = Vec::with_capacity(self.files.len());
             for file in &self.files {
                 let schema = format
-                    .infer_schema(&*ctx.state, &self.store, std::slice::from_ref(file))
+                    .infer_schema(&**ctx.state(), &self.store, std::slice::from_ref(file))
                     .await
                     .map_err(|error| {
                         EngineError::invalid(format!(

@@ -44,7 +44,7 @@ pub(crate) fn to<'a>(ctx: &'a StatementContext, copy: CopyTo) -> BoxFuture<'a, R
         ctx.rights().require_files()?;
         let options = CopyOptions::parse(&copy.options)?;
         if copy.url.contains("://") {
-            ctx.engine.warehouse().store_for(&copy.url, ctx.state.runtime_env())?;
+            ctx.engine.warehouse().store_for(&copy.url, ctx.state().runtime_env())?;
         }
         let format = match copy.format {
             Some(format) => format,
@@ -59,8 +59,9 @@ pub(crate) fn to<'a>(ctx: &'a StatementContext, copy: CopyTo) -> BoxFuture<'a, R
             Vec::new(),
         )?
         .build()?;
-        let physical = ctx.state.create_physical_plan(&plan).await?;
-        let batches: Vec<_> = execute_stream(physical, ctx.state.task_ctx())?.try_collect().await?;
+        let physical = ctx.state().create_physical_plan(&plan).await?;
+        let batches: Vec<_> =
+            execute_stream(physical, ctx.state().task_ctx())?.try_collect().await?;
         let count = batches.first().filter(|batch| batch.num_rows() == 1);
         Ok(count
             .and_then(|batch| batch.column(0).as_primitive_opt::<UInt64Type>())
@@ -81,7 +82,7 @@ fn refuse_existing<'a>(ctx: &'a StatementContext, text: &'a str) -> BoxFuture<'a
                 "\"{text}\" is a glob; COPY TO needs one file or a directory"
             )));
         }
-        let store = ctx.state.runtime_env().object_store(&url)?;
+        let store = ctx.state().runtime_env().object_store(&url)?;
         let taken = match url.is_collection() {
             true => store.list(Some(url.prefix())).try_next().await.ok().flatten().is_some(),
             false => store.head(url.prefix()).await.is_ok(),

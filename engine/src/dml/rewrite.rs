@@ -101,7 +101,7 @@ impl Rewrite {
             parts.extend(self.inserted.iter().cloned());
             let schema = table.schema();
             let all = union(parts, &schema)?;
-            let written = table.write(physical(ctx, &all).await?, ctx.state.task_ctx()).await?;
+            let written = table.write(physical(ctx, &all).await?, ctx.state().task_ctx()).await?;
             let inserted =
                 if self.inserted.is_empty() { 0 } else { self.count_inserted(ctx).await? };
             if files.is_empty() && written.rows == 0 {
@@ -124,7 +124,7 @@ impl Rewrite {
                     [count(row()).alias("changes"), count_distinct(row()).alias("rows")],
                 )?
                 .build()?;
-            let stream = execute_stream(physical(ctx, &by_file).await?, ctx.state.task_ctx())?;
+            let stream = execute_stream(physical(ctx, &by_file).await?, ctx.state().task_ctx())?;
             let batches: Vec<_> = stream.try_collect().await?;
             let (mut files, mut rows) = (HashSet::new(), 0u64);
             for batch in &batches {
@@ -170,7 +170,7 @@ impl Rewrite {
             let counted = LogicalPlanBuilder::from(inserted)
                 .aggregate(Vec::<Expr>::new(), [count(lit(1))])?
                 .build()?;
-            let stream = execute_stream(physical(ctx, &counted).await?, ctx.state.task_ctx())?;
+            let stream = execute_stream(physical(ctx, &counted).await?, ctx.state().task_ctx())?;
             let batches: Vec<_> = stream.try_collect().await?;
             let rows = batches
                 .iter()

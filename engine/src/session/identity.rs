@@ -36,8 +36,13 @@ impl Session {
 
     /// The name that `current_user` answers.
     pub(crate) fn user(&self) -> String {
-        match (&self.values().acting_as, &self.identity) {
-            (Some(user), _) => user.clone(),
+        self.user_of(self.values().acting_as.as_deref())
+    }
+
+    /// The same for whom its administrator looks through the eyes of.
+    pub(super) fn user_of(&self, acting_as: Option<&str>) -> String {
+        match (acting_as, &self.identity) {
+            (Some(user), _) => user.to_owned(),
             (None, Identity::User(login)) => login.user.clone(),
             (None, Identity::Owner | Identity::Anybody) => "pareto".to_owned(),
         }

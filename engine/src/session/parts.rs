@@ -61,7 +61,7 @@ impl Parts {
         most: usize,
     ) -> Result<Option<Self>> {
         let mut context = session.context().await?;
-        let mut state = context.state.copy();
+        let mut state = context.state().copy();
         let options = state.config_mut().options_mut();
         options.execution.target_partitions = most;
         // What makes partitions depend on each other while they run.
@@ -71,15 +71,15 @@ impl Parts {
         options.optimizer.enable_join_dynamic_filter_pushdown = false;
         options.optimizer.enable_topk_dynamic_filter_pushdown = false;
         options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-        context.state = state.into();
-        let logical = context.plan(statement.copy()?).await?;
-        let plan = context.state.create_physical_plan(&logical).await?;
+        context.plan_with(state.into());
+        let logical = context.plan(statement.share()).await?;
+        let plan = context.state().create_physical_plan(&logical).await?;
         let partitions = plan.output_partitioning().partition_count();
         if partitions < 2 || !is_independent(&plan) {
             return Ok(None);
         }
-        let task = context.state.task_ctx();
-        let (sql, statement) = (sql.to_owned(), statement.copy()?);
+        let task = context.state().task_ctx();
+        let (sql, statement) = (sql.to_owned(), statement.share());
         Ok(Some(Self { session, sql, statement, plan, task, count: partitions.min(most) }))
     }
 
@@ -116,7 +116,7 @@ impl Parts {
             )));
         }
         let context = self.session.context().await?;
-        context.plan(self.statement.copy()?).await?;
+        context.plan(self.statement.share()).await?;
         // A plan remembers what it has built; each run has its own.
         let plan = reset_plan_states(Arc::clone(&self.plan))?;
         let (schema, task) = (plan.schema(), Arc::clone(&self.task));

@@ -8,10 +8,10 @@
 
 mod binding;
 
-use super::{Outcome, Parts, Session, ask, no_columns, run_plan};
+use super::{Outcome, Parts, Session, ask, ask_again, no_columns, run_plan};
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
-use crate::plan_cache::{Plan, Planned};
+use crate::plan_cache::{Kept, Plan, Planned};
 use crate::progress::QueryProgress;
 use crate::sql::statement::Effect;
 use crate::sql::tree::Tree;
@@ -61,7 +61,7 @@ impl Origin {
                 Self::Text => None,
                 Self::Tree(tree) => {
                     let question = context.question(sql);
-                    Some(context.planned(tree.copy()?, question.as_ref()).await?)
+                    Some(context.plan_anew(tree.share(), question.as_ref()).await?)
                 }
                 Self::Substrait(plan) => {
                     Some(Planned::Fleeting(Plan::new(context.plan_substrait(plan).await?)))
@@ -75,6 +75,10 @@ impl Prepared {
     pub(super) fn new<'a>(session: Arc<Session>, sql: &'a str) -> BoxFuture<'a, Result<Self>> {
         Box::pin(async move {
             let context = session.context().await?;
+            let question = context.question(sql);
+            if let Some(kept) = context.kept_plan(question.as_ref()).await? {
+                return Ok(Self::again(session, sql.to_owned(), &kept));
+            }
             match sql::parse(sql)? {
                 Parsed::Own(statement) => {
                     let columns = statement.columns();
@@ -110,6 +114,19 @@ impl Prepared {
         })
     }
 
+    /// A query whose plan was kept.
+    fn again(session: Arc<Session>, sql: String, kept: &Kept) -> Self {
+        let origin = Origin::Tree(kept.tree.share());
+        Self::lasting(session, sql, origin, &kept.plan)
+    }
+
+    /// A query that always asks the same, and so has no parameters.
+    fn lasting(session: Arc<Session>, sql: String, origin: Origin, plan: &LogicalPlan) -> Self {
+        let (schema, parameters) = (Arc::clone(plan.schema().inner()), no_columns());
+        let (origin, update, acts) = (Arc::new(origin), false, false);
+        Self { session, sql, origin, schema, parameters, update, acts }
+    }
+
     /// What its plan says about a statement.
     fn planned<'a>(
         session: Arc<Session>,
@@ -122,12 +139,7 @@ impl Prepared {
                 return Err(EngineError::internal("a statement of ours has no plan"));
             };
             let plan = match planned {
-                Planned::Lasting(plan) => {
-                    let (schema, parameters) = (Arc::clone(plan.schema().inner()), no_columns());
-                    let origin = Arc::new(origin);
-                    let (update, acts) = (false, false);
-                    return Ok(Self { session, sql, origin, schema, parameters, update, acts });
-                }
+                Planned::Lasting(plan) => return Ok(Self::lasting(session, sql, origin, &plan)),
                 Planned::Fleeting(plan) => plan,
             };
             let update = matches!(
@@ -240,7 +252,11 @@ impl Prepared {
             if let Origin::Tree(statement) = self.origin.as_ref()
                 && wanted == 0
             {
-                return ask(&context, statement.copy()?, &self.sql).await;
+                let question = context.question(&self.sql);
+                return match ask_again(&context, question.as_ref()).await? {
+                    Some(outcome) => Ok(outcome),
+                    None => ask(&context, statement.share(), question).await,
+                };
             }
             let Some(planned) = self.origin.plan(&context, &self.sql).await? else {
                 return match sql::parse(&self.sql)? {
@@ -259,7 +275,7 @@ impl Prepared {
 
 /// The result's columns as they will arrive: after optimisation where that works without parameter values.
 fn output_of(context: &StatementContext, plan: &LogicalPlan) -> SchemaRef {
-    match context.state.optimize(plan) {
+    match context.state().optimize(plan) {
         Ok(plan) => Arc::clone(plan.schema().inner()),
         Err(_) => Arc::clone(plan.schema().inner()),
     }

@@ -27,6 +27,7 @@ impl Session {
             engine: Arc::clone(&self.engine),
             identity: self.identity.clone(),
             values: Arc::clone(&self.values),
+            configured: Arc::clone(&self.configured),
             temporary: Arc::clone(&self.temporary),
             within: Some(Arc::clone(transaction)),
         })

@@ -2,7 +2,8 @@
 //!
 //! The parser's tree is made of six hundred types that contain each other. Wherever an async function holds a part of it
 //! while it waits, the compiler proves anew that all of them may move between threads, which takes minutes. Here the
-//! tree is behind one pointer whose promise is made once. It can only be looked at between waits.
+//! tree is behind one pointer whose promise is made once. It can only be looked at between waits. What is asked again and
+//! again shares one tree; who changes it gets one of its own.
 //!
 //! Example: `Tree::of_query(query)`; `tree.statement()?`; `tree.into_statement()?`.
 
@@ -12,9 +13,10 @@ use datafusion::sql::parser::Statement as SqlStatement;
 use sqlparser::ast::{ObjectName, ObjectNamePart, Query, Statement};
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 /// A statement's tree.
-pub(crate) struct Tree(Box<dyn Any + Send + Sync>);
+pub(crate) struct Tree(Arc<dyn Any + Send + Sync>);
 
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,7 +30,7 @@ impl fmt::Debug for Tree {
 impl Tree {
     /// A statement as a tree.
     pub(crate) fn new(statement: SqlStatement) -> Self {
-        Self(Box::new(statement))
+        Self(Arc::new(statement))
     }
 
     /// A query as a tree.
@@ -43,17 +45,20 @@ impl Tree {
 
     /// The statement, to be changed.
     pub(crate) fn statement_mut(&mut self) -> Result<&mut SqlStatement> {
-        self.0.downcast_mut().ok_or_else(misplaced)
+        if Arc::get_mut(&mut self.0).is_none() {
+            self.0 = Arc::new(self.statement()?.clone());
+        }
+        Arc::get_mut(&mut self.0).and_then(|tree| tree.downcast_mut()).ok_or_else(misplaced)
     }
 
     /// The statement itself.
     pub(crate) fn into_statement(self) -> Result<SqlStatement> {
-        self.0.downcast().map(|statement| *statement).map_err(|_| misplaced())
+        self.0.downcast().map(Arc::unwrap_or_clone).map_err(|_| misplaced())
     }
 
-    /// Another tree of the same statement.
-    pub(crate) fn copy(&self) -> Result<Self> {
-        Ok(Self::new(self.statement()?.clone()))
+    /// The same tree for somebody else.
+    pub(crate) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 
     /// The query, when the statement is one.

@@ -110,7 +110,7 @@ impl Own for CopyTable {
                 copy::to(context, CopyTo { input, url, format, options }).await?
             }
             What::Query(query) => {
-                let input = context.plan(query.copy()?).await?;
+                let input = context.plan(query.share()).await?;
                 copy::to(context, CopyTo { input, url, format, options }).await?
             }
         };

@@ -189,7 +189,8 @@ impl CreateExternalTable {
                 }
             }
         };
-        let provider = files::provider(&source, context.engine.warehouse(), &context.state).await?;
+        let provider =
+            files::provider(&source, context.engine.warehouse(), context.state()).await?;
         table.columns = if declared.is_empty() {
             let schema = provider.schema();
             let column = |field: &arrow::datatypes::FieldRef| {

@@ -53,7 +53,7 @@ impl Own for CreateSegment {
                 "REFRESH SEGMENT computes it again, CREATE OR REPLACE SEGMENT redefines it",
             ));
         }
-        let plan = context.plan(self.query.copy()?).await?;
+        let plan = context.plan(self.query.share()).await?;
         let read = context.relations().read();
         context.session.refuse_temporary(&read, "a segment cannot stand on")?;
         let sql =

@@ -186,7 +186,7 @@ impl CreateTable {
 
     /// The query of `AS`, with the declared columns' names and types when there are any.
     async fn input(&self, context: &StatementContext, query: &Tree) -> Result<LogicalPlan> {
-        let plan = context.plan(query.copy()?).await?;
+        let plan = context.plan(query.share()).await?;
         if self.columns.is_empty() {
             return Ok(plan);
         }

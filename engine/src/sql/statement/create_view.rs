@@ -56,7 +56,7 @@ impl Own for CreateView {
         let written = context.name(&self.name)?;
         let name = Name::new(context.catalog.schema(&written.schema)?.name.clone(), written.name);
         context.require_make(&name)?;
-        let plan = context.plan(self.query.copy()?).await?;
+        let plan = context.plan(self.query.share()).await?;
         let read = context.relations().read();
         context.session.refuse_temporary(&read, "a view cannot stand on")?;
         if !plan.get_parameter_names()?.is_empty() {
@@ -242,9 +242,9 @@ impl VisitorMut for WriteOut<'_> {
 /// Follows the views a query stands on; each is visited once.
 fn refuse_cycle(context: &StatementContext, view: &Name, query: &Tree, schema: &str) -> Result<()> {
     let mut seen = BTreeSet::new();
-    let mut open = vec![(query.copy()?, schema.to_owned())];
+    let mut open = vec![(query.share(), schema.to_owned())];
     while let Some((tree, schema)) = open.pop() {
-        for reference in context.state.resolve_table_references(tree.statement()?)? {
+        for reference in context.state().resolve_table_references(tree.statement()?)? {
             let name = Name::new(reference.schema().unwrap_or(&schema), reference.table());
             let Ok(found) = context.catalog.view(&name) else { continue };
             if found.name == *view {

@@ -77,7 +77,7 @@ impl Own for Describe {
             }
         } else {
             let reference = TableReference::partial(name.schema.as_str(), name.name.as_str());
-            let table = context.state.schema_for_ref(reference)?.table(&name.name).await?;
+            let table = context.state().schema_for_ref(reference)?.table(&name.name).await?;
             for field in table
                 .iter()
                 .flat_map(|table| table.schema().fields().iter().cloned().collect::<Vec<_>>())

@@ -91,8 +91,8 @@ impl Own for OptimizeTable {
             .sum();
         let input = rows(context, scan.clone().only(&files), table, &near).await?;
         let written = match near.as_slice() {
-            [] => version.write(input, context.state.task_ctx()).await?,
-            _ => version.write_along(input, context.state.task_ctx()).await?,
+            [] => version.write(input, context.state().task_ctx()).await?,
+            _ => version.write_along(input, context.state().task_ctx()).await?,
         };
         let (added, bytes) = (written.files(), written.bytes);
         let removal = Removal::Files(scan.log_paths(&files));
@@ -218,5 +218,5 @@ async fn rows(
         }
     };
     let plan = context.plan_query(&sql).await?;
-    Ok(context.state.create_physical_plan(&plan).await?)
+    Ok(context.state().create_physical_plan(&plan).await?)
 }

@@ -41,7 +41,7 @@ impl Own for RefreshSegment {
     async fn run(&self, context: &StatementContext) -> Result<Outcome> {
         let segment = context.catalog.segment(&self.0)?;
         let state: State = {
-            let mut state = context.state.copy();
+            let mut state = context.state().copy();
             DEFAULT_SCHEMA.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
             state.into()
         };

@@ -66,7 +66,7 @@ impl ColumnText {
         let nothing = DFSchema::empty();
         let cast = format!("CAST(NULL AS {})", self.data_type);
         let planned = context
-            .state
+            .state()
             .create_logical_expr(&cast, &nothing)
             .and_then(|expr| expr.get_type(&nothing));
         let data_type = planned.map_err(|error| {
@@ -108,11 +108,11 @@ fn check(
     data_type: &DataType,
 ) -> datafusion::common::Result<()> {
     let nothing = DFSchema::empty();
-    let expr = context.state.create_logical_expr(default, &nothing)?;
+    let expr = context.state().create_logical_expr(default, &nothing)?;
     if expr.exists(|part| Ok(!always_the_same(part)))? {
         return Ok(());
     }
-    let physical = context.state.create_physical_expr(cast(expr, data_type.clone()), &nothing)?;
+    let physical = context.state().create_physical_expr(cast(expr, data_type.clone()), &nothing)?;
     let one = RecordBatchOptions::new().with_row_count(Some(1));
     physical.evaluate(&RecordBatch::try_new_with_options(Schema::empty().into(), vec![], &one)?)?;
     Ok(())
