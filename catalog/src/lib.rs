@@ -35,7 +35,7 @@ pub use model::{
 pub use scan::{HotColumns, KeySet, ListedParquet, NativeScan, ScanCache};
 pub use store::block_cache::BlockCache;
 pub use table_log::{
-    AsOf, FileInfo, HistoryEntry, Operation, Removal, TableVersion, Vacuumed, Written,
+    AsOf, FileInfo, HistoryEntry, Operation, Removal, Stamp, TableVersion, Vacuumed, Written,
 };
 pub use use_of_cache::CacheUse;
 pub use warehouse::{DEFAULT_SCHEMA, Warehouse};

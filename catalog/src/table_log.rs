@@ -3,11 +3,13 @@
 //! A table is a directory of Parquet files and a log of versions. Each version adds and removes files in one atomic
 //! step, so a reader sees a whole version and a writer's work appears at once or never.
 //!
-//! * [`open`](TableLog::open) and [`version`]: one table at one version: schema, files, statistics;
+//! * [`open`](TableLog::open), [`freshness`] and [`version`]: one table at one version: schema, files, statistics;
 //! * [`create`]: version 0; [`write`](mod@write): batches into files; [`commit`]: files into a version, races decided;
 //! * [`surrogate_key`]: numbers for rows that come without a key;
 //! * [`stage`]: the changes of several statements, collected for one commit;
-//! * [`maintain`]: history, vacuum, restore, new columns; [`fallback`]: tables that only Delta's own scan can read.
+//! * [`features`]: what a table asks of its writers; [`fallback`]: tables that only Delta's own scan can read;
+//! * [`maintain`]: history, restore, new columns; [`vacuum`] and [`unfinished`]: files that nothing needs, and those that
+//!   only look so.
 //!
 //! Never plans a query and never reads the catalog. Conflicts between writers are decided here and not by the library,
 //! whose check lets two compactions of the same file both succeed.
@@ -16,15 +18,23 @@ mod commit;
 mod create;
 mod errors;
 mod fallback;
+mod features;
+#[cfg(test)]
+mod foreign;
+mod freshness;
 mod log_store;
 mod maintain;
 mod stage;
 mod surrogate_key;
+mod unfinished;
+mod vacuum;
 mod version;
 mod write;
 
 pub use commit::{Operation, Removal};
-pub use maintain::{HistoryEntry, Vacuumed};
+pub use freshness::Stamp;
+pub use maintain::HistoryEntry;
+pub use vacuum::Vacuumed;
 pub use version::{AsOf, FileInfo, TableVersion};
 pub use write::Written;
 
@@ -35,14 +45,8 @@ use crate::{CatalogError, CatalogErrorKind, Result, Table};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::EagerSnapshot;
 use deltalake_core::logstore::LogStoreRef;
-use object_store::ObjectStoreExt;
+use freshness::Seen;
 use std::sync::Arc;
-
-/// What is read of `_last_checkpoint`.
-#[derive(serde::Deserialize)]
-struct LastCheckpoint {
-    version: u64,
-}
 
 /// A table's directory and its log.
 #[derive(Clone)]
@@ -75,11 +79,17 @@ impl TableLog {
         let opening = |error: deltalake_core::DeltaTableError| {
             delta_error(error).during(format!("opening table {}", table.name))
         };
+        // A version that is gone tells nothing of the table that is here now.
+        let near = match (at, near) {
+            (AsOf::Latest, Some(near)) => match self.seen(near).await {
+                Seen::Newest => return Ok(near.for_table(Arc::clone(table))),
+                Seen::Older => Some(near),
+                Seen::Gone => None,
+            },
+            (AsOf::Latest, None) | (AsOf::Version(_) | AsOf::Timestamp(_), _) => None,
+        };
         let snapshot = match (at, near) {
             (AsOf::Latest, Some(near)) => {
-                if self.is_newest(near.version()).await {
-                    return Ok(near.for_table(Arc::clone(table)));
-                }
                 let mut state = near.delta_state();
                 state.update(self.log.as_ref(), None).await.map_err(opening)?;
                 if state.version() == near.version() {
@@ -100,25 +110,11 @@ impl TableLog {
                 delta.snapshot().map_err(opening)?.snapshot().clone()
             }
         };
-        TableVersion::new(self.clone(), Arc::clone(table), snapshot)
-    }
-
-    /// Whether a version is the newest, by two looks at the log at the same time: the next one is not there, and no
-    /// checkpoint is later, before which a version may have been cleaned away. When in doubt it is not.
-    async fn is_newest(&self, version: u64) -> bool {
-        let store = &self.location.store;
-        let next = self.location.child(&format!("_delta_log/{:020}.json", version + 1)).path;
-        let checkpoint = self.location.child("_delta_log/_last_checkpoint").path;
-        let checkpoint = async { store.get(&checkpoint).await?.bytes().await };
-        let (next, checkpoint) = futures::join!(store.head(&next), checkpoint);
-        let is_missing =
-            |error: &object_store::Error| matches!(error, object_store::Error::NotFound { .. });
-        let later = match checkpoint {
-            Ok(bytes) => serde_json::from_slice::<LastCheckpoint>(&bytes)
-                .map_or(true, |checkpoint| checkpoint.version > version),
-            Err(error) => !is_missing(&error),
+        let entry = match at {
+            AsOf::Latest => self.entry(snapshot.version()).await,
+            AsOf::Version(_) | AsOf::Timestamp(_) => None,
         };
-        next.is_err_and(|error| is_missing(&error)) && !later
+        TableVersion::new(self.clone(), Arc::clone(table), snapshot, entry)
     }
 
     async fn at_version(&self, table: &Table, version: u64) -> Result<EagerSnapshot> {

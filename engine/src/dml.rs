@@ -124,7 +124,8 @@ async fn insert_into(
     input: &LogicalPlan,
     operation: &Operation,
 ) -> Result<u64> {
-    let written = table.write(physical(ctx, input).await?, ctx.state().task_ctx()).await?;
+    let written =
+        table.write(physical(ctx, input).await?, operation, ctx.state().task_ctx()).await?;
     let rows = written.rows;
     if rows == 0 && *operation == Operation::Append {
         return Ok(0);
@@ -333,4 +334,57 @@ fn columns_of(input: &LogicalPlan) -> Result<Vec<Column>> {
             .push(Column { nullable: field.is_nullable(), ..Column::new(field.name(), data_type) });
     }
     Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::question::asking::{ask, open};
+    use serde_json::{Value, json};
+    use std::path::{Path, PathBuf};
+    use tempfile::tempdir;
+
+    /// The only thing in a folder.
+    fn only(folder: &Path) -> PathBuf {
+        std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
+    }
+
+    /// The data files that are there, named by a version or not.
+    fn files(folder: &Path) -> usize {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|path| path.extension().is_some_and(|ending| ending == "parquet")).count()
+    }
+
+    /// The log of a table with a CHECK constraint, as another program leaves it there: version 2, after two of ours.
+    fn constrain(table: &Path) {
+        let entry = |version: u64| table.join(format!("_delta_log/{version:020}.json"));
+        let first = std::fs::read_to_string(entry(0)).unwrap();
+        let mut actions = first.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut metadata = actions.find(|action| action.get("metaData").is_some()).unwrap();
+        metadata["metaData"]["configuration"] = json!({"delta.constraints.positive": "amount > 0"});
+        std::fs::write(entry(2), metadata.to_string()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_rule_of_another_program_refuses_rows_before_they_are_written() {
+        let place = tempdir().unwrap();
+        let session = open(&place).await;
+        ask(&session, "CREATE TABLE t (amount BIGINT)").await;
+        ask(&session, "INSERT INTO t VALUES (1), (2)").await;
+        let table = only(&place.path().join("warehouse/public"));
+        constrain(&table);
+        let before = files(&table);
+        for statement in [
+            "INSERT INTO t VALUES (-1)",
+            "UPDATE t SET amount = -amount",
+            "MERGE INTO t USING (SELECT -1 AS a) AS s ON t.amount = s.a WHEN NOT MATCHED THEN INSERT (amount) VALUES (s.a)",
+        ] {
+            let error = session.execute(statement).await.err().unwrap().to_string();
+            assert!(error.contains("table public.t cannot take this"), "{error}");
+            assert!(error.contains("\"positive\" (amount > 0)"), "{error}");
+        }
+        assert_eq!(files(&table), before);
+        // Rows that stay have kept the rule.
+        ask(&session, "DELETE FROM t WHERE amount = 2").await;
+        assert!(ask(&session, "SELECT sum(amount) AS amount FROM t").await.contains("| 1 "));
+    }
 }

@@ -22,7 +22,7 @@ use crate::sql::tree::Tree;
 use datafusion::logical_expr::LogicalPlan;
 use futures::future::BoxFuture;
 use pareto_catalog::use_of_cache::{CacheUse, Uses};
-use pareto_catalog::{Name, Table};
+use pareto_catalog::{Name, Stamp, Table};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::collections::BTreeSet;
@@ -89,7 +89,7 @@ pub(crate) struct Kept {
     pub(crate) plan: Plan,
     pub(crate) tree: Tree,
     read: BTreeSet<Name>,
-    tables: Vec<(Table, u64)>,
+    tables: Vec<(Table, Stamp)>,
 }
 
 /// A plan weighs as much as its text, and an even share of all at least.

@@ -19,7 +19,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility, WindowFunctionDefinition};
 use futures::future::{BoxFuture, try_join_all};
-use pareto_catalog::Table;
+use pareto_catalog::{Stamp, Table};
 use std::sync::Arc;
 
 /// Longer texts are not kept, in bytes.
@@ -48,14 +48,14 @@ impl StatementContext {
         Some(Arc::new(self.session.question(sql, self.catalog.version, &self.configured.chosen)))
     }
 
-    /// Whether each table still is at its version. The statement reads no other one then.
+    /// Whether each table still is the same and at its version. The statement reads no other one then.
     pub(crate) fn unchanged<'a>(
         &'a self,
-        tables: &'a [(Table, u64)],
+        tables: &'a [(Table, Stamp)],
     ) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             let same = tables.iter().map(|(table, seen)| async move {
-                Ok::<_, EngineError>(self.relations().newest(table).await?.version() == *seen)
+                Ok::<_, EngineError>(self.relations().newest(table).await?.stamp().is(seen))
             });
             Ok(!try_join_all(same).await?.contains(&false))
         })
@@ -109,4 +109,45 @@ pub(crate) fn always_the_same(expr: &Expr) -> bool {
         _ => return true,
     };
     volatility == Volatility::Immutable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asking::{ask, open};
+    use std::path::{Path, PathBuf};
+    use tempfile::tempdir;
+
+    /// The folder of a table, whose name begins with the table's.
+    fn folder(schema: &Path, table: &str) -> PathBuf {
+        let mut folders = std::fs::read_dir(schema).unwrap().map(|entry| entry.unwrap().path());
+        let is_its = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(&format!("{table}-"))
+        };
+        folders.find(is_its).unwrap()
+    }
+
+    /// Another program removes a table and makes one with as many versions at the same place.
+    #[tokio::test]
+    async fn a_table_made_anew_at_the_same_place_is_asked_anew() {
+        let place = tempdir().unwrap();
+        let session = open(&place).await;
+        for (table, amount) in [("one", 1), ("two", 2)] {
+            ask(&session, &format!("CREATE TABLE {table} (amount BIGINT)")).await;
+            ask(&session, &format!("INSERT INTO {table} VALUES ({amount})")).await;
+        }
+        let made = place.path().join("warehouse/public");
+        let theirs = place.path().join("theirs");
+        std::fs::rename(folder(&made, "one"), &theirs).unwrap();
+        let delta = format!("STORED AS DELTA LOCATION '{}'", theirs.display());
+        ask(&session, &format!("CREATE EXTERNAL TABLE theirs {delta}")).await;
+        for _ in 0..3 {
+            assert!(ask(&session, "SELECT amount FROM theirs").await.contains("| 1 "));
+        }
+        std::fs::rename(&theirs, place.path().join("away")).unwrap();
+        std::fs::rename(folder(&made, "two"), &theirs).unwrap();
+        for _ in 0..3 {
+            assert!(ask(&session, "SELECT amount FROM theirs").await.contains("| 2 "));
+        }
+    }
 }

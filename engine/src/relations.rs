@@ -31,7 +31,9 @@ use datafusion::common::Column;
 use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::BoxFuture;
-use pareto_catalog::{AsOf, Catalog, Name, Right, Segment, Storage, Table, TableVersion, View};
+use pareto_catalog::{
+    AsOf, Catalog, Name, Right, Segment, Stamp, Storage, Table, TableVersion, View,
+};
 use sqlparser::ast::{SelectItem, SetExpr};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -238,7 +240,7 @@ impl Relations {
     }
 
     /// The newest versions the statement has read; `None` when its answer depends on more than tables.
-    pub(crate) fn versions(&self) -> BoxFuture<'_, Option<Vec<(Table, u64)>>> {
+    pub(crate) fn versions(&self) -> BoxFuture<'_, Option<Vec<(Table, Stamp)>>> {
         Box::pin(async move {
             if self.fleeting.load(Ordering::Relaxed) {
                 return None;
@@ -246,7 +248,7 @@ impl Relations {
             let newest = versioned("", &AsOf::Latest);
             let opened = self.opened.lock().await;
             let newest = opened.iter().filter(|((_, at), _)| *at == newest);
-            Some(newest.map(|(_, open)| (open.table().clone(), open.version())).collect())
+            Some(newest.map(|(_, open)| (open.table().clone(), open.stamp())).collect())
         })
     }
 

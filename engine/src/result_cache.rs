@@ -24,8 +24,8 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt, stream};
-use pareto_catalog::Table;
 use pareto_catalog::use_of_cache::{CacheUse, Uses};
+use pareto_catalog::{Stamp, Table};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::pin::Pin;
@@ -41,7 +41,7 @@ const MOST: usize = 256 << 20;
 /// An answer and the versions it was read from.
 #[derive(Debug)]
 struct Answer {
-    tables: Vec<(Table, u64)>,
+    tables: Vec<(Table, Stamp)>,
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
     bytes: usize,

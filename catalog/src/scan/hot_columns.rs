@@ -6,8 +6,8 @@
 //! from then on:             what is kept, batch by batch; no file is opened, no page decompressed
 //! ```
 //!
-//! Data files never change, so what is kept never goes stale: a new version of a table has new files, and a file of
-//! somebody else is another one as soon as its size, time or tag are others. The unit is one column of one row group, in as
+//! Data files never change, so what is kept never goes stale: a new version of a table has new files, and a file is another
+//! one as soon as its size, time or tag are others. The unit is one column of one row group, in as
 //! few bytes a value as it needs ([`narrow`]); of what is kept only the rows that the scan's predicate may want are handed
 //! on ([`rows`], [`ranges`]). What has not been used for long makes room (CLOCK-Pro, by the `quick_cache` crate), so a big
 //! scan that comes by once does not push out what dashboards live on.

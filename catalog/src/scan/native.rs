@@ -321,9 +321,7 @@ impl TableProvider for NativeScan {
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(CountingReaders(readers)));
         let source: Arc<dyn FileSource> = match hot {
-            Some(hot) => {
-                Arc::new(HotSource::new(source, hot, self.store.as_str(), Files::Immutable))
-            }
+            Some(hot) => Arc::new(HotSource::new(source, hot, self.store.as_str(), Files::Logged)),
             None => Arc::new(source),
         };
         let config = FileScanConfigBuilder::new(self.store.clone(), source)

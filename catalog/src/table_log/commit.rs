@@ -14,7 +14,7 @@
 
 use super::log_store::InDoubt;
 use super::write::Written;
-use super::{TableVersion, delta_error};
+use super::{TableVersion, delta_error, features};
 use crate::{CatalogError, CatalogErrorKind, Result};
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::{
@@ -128,7 +128,8 @@ impl TableVersion {
     /// Commits these files on top of this version, or of a later one where that is right. Returns the version made.
     ///
     /// # Errors
-    /// `Conflict` when another writer's change stands in the way; nothing is changed then.
+    /// `Conflict` when another writer's change stands in the way; `Unsupported` for a table with rules that the operation
+    /// would not keep. Nothing is changed then.
     pub fn commit<'a>(
         &'a self,
         written: Option<Written>,
@@ -136,15 +137,19 @@ impl TableVersion {
         operation: &'a Operation,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
+            features::allow(self, operation)?;
             let mut actions: Vec<Action> = Vec::new();
+            // Until a version names the files, VACUUM must not take them for lost ones.
+            let unfinished = written.as_ref().and_then(|written| written.unfinished.clone());
             let numbered = written.as_ref().is_some_and(|written| written.numbered);
             for mut add in written.map(Written::into_adds).unwrap_or_default() {
                 add.data_change = operation.changes_rows();
                 actions.push(Action::Add(add));
             }
             let removed = self.removals(removal, operation, &mut actions);
-            let commit = self.commit_actions(actions, &removed, operation, numbered);
-            commit.await.map_err(|failed| failed.error)
+            let commit = self.commit_actions(actions, &removed, operation, numbered).await;
+            drop(unfinished);
+            commit.map_err(|failed| failed.error)
         })
     }
 

@@ -65,7 +65,7 @@ fn stored_fields(table: &Table) -> Result<Vec<StructField>> {
         });
     }
     for term in &table.partitioning {
-        let PartitionTerm::DateTrunc { unit, column } = term else { continue };
+        let Some(expression) = generation(term) else { continue };
         let name = term.stored_column();
         if table.column(&name).is_some() {
             return Err(CatalogError::invalid(format!(
@@ -73,7 +73,6 @@ fn stored_fields(table: &Table) -> Result<Vec<StructField>> {
             ))
             .with_hint("rename the column"));
         }
-        let expression = format!("CAST(date_trunc('{unit}', {column}) AS DATE)");
         let field = to_delta(&Field::new(&name, DataType::Date32, true))?;
         fields.push(
             field
@@ -81,6 +80,16 @@ fn stored_fields(table: &Table) -> Result<Vec<StructField>> {
         );
     }
     Ok(fields)
+}
+
+/// How a partition column follows from the column that it rounds, as the table's log says it.
+pub(super) fn generation(term: &PartitionTerm) -> Option<String> {
+    match term {
+        PartitionTerm::DateTrunc { unit, column } => {
+            Some(format!("CAST(date_trunc('{unit}', {column}) AS DATE)"))
+        }
+        PartitionTerm::Column { .. } => None,
+    }
 }
 
 /// An Arrow field as a Delta field.

@@ -1,9 +1,8 @@
-//! The care of a table: its history, going back to a version, new columns, and removing files that nothing needs.
+//! The care of a table: its history, going back to a version, and new columns.
 //!
-//! VACUUM never touches a file that a version within the retention time still reads, and never one that is younger
-//! than that: a load that is still running has its files there.
+//! Never writes or removes a data file: each change here is one entry of the log.
 
-use super::{TableVersion, delta_error, no_version};
+use super::{TableVersion, delta_error, features, no_version};
 use crate::{CatalogError, Column, Result};
 use arrow::datatypes::Field;
 use deltalake_core::DeltaTable;
@@ -26,15 +25,6 @@ pub struct HistoryEntry {
     pub parameters: BTreeMap<String, String>,
     /// The program that made it.
     pub engine: Option<String>,
-}
-
-/// What VACUUM removed, or would remove.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vacuumed {
-    /// Nothing was removed: the files are only named.
-    pub dry_run: bool,
-    /// The files, relative to the table.
-    pub files: Vec<String>,
 }
 
 impl TableVersion {
@@ -75,12 +65,14 @@ impl TableVersion {
     /// Makes a new version with the rows of an old one. Returns the version made.
     ///
     /// # Errors
-    /// `NotFound` when the version, or a file it needs, is gone.
+    /// `NotFound` when the version, or a file it needs, is gone; `Unsupported` for a table from which no row may be removed
+    /// or that asks more of writers than is known here.
     pub fn restore(&self, version: u64) -> BoxFuture<'_, Result<u64>> {
         Box::pin(async move {
             if version > self.version() {
                 return Err(no_version(&self.table, version, self.version()));
             }
+            features::allow_restore(self)?;
             let restored = self.delta().restore().with_version_to_restore(version).await;
             let (delta, _) = restored.map_err(|error| {
                 delta_error(error)
@@ -93,9 +85,11 @@ impl TableVersion {
     /// Adds columns, NULL in the rows that are there. Returns the version made.
     ///
     /// # Errors
-    /// `Invalid` for a type that cannot be stored or a column that may not be NULL.
+    /// `Invalid` for a type that cannot be stored or a column that may not be NULL; `Unsupported` for a table that asks more
+    /// of writers than is known here.
     pub fn add_columns<'a>(&'a self, columns: &'a [Column]) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
+            features::allow_upkeep(self, "ALTER TABLE")?;
             let mut fields = Vec::new();
             for column in columns {
                 if !column.nullable {
@@ -116,32 +110,6 @@ impl TableVersion {
                 delta_error(error).during(format!("adding columns to {}", self.table.name))
             })?;
             Ok(delta.version().unwrap_or_default())
-        })
-    }
-
-    /// Removes files that no version within `retain_hours` needs; the table's own retention when `None`.
-    ///
-    /// # Errors
-    /// Whatever listing or deleting fails with.
-    pub fn vacuum(
-        &self,
-        retain_hours: Option<u32>,
-        dry_run: bool,
-    ) -> BoxFuture<'_, Result<Vacuumed>> {
-        Box::pin(async move {
-            let mut vacuum = self
-                .delta()
-                .vacuum()
-                .with_dry_run(dry_run)
-                .with_mode(deltalake_core::operations::vacuum::VacuumMode::Full)
-                .with_enforce_retention_duration(false);
-            if let Some(hours) = retain_hours {
-                vacuum = vacuum.with_retention_period(chrono::Duration::hours(i64::from(hours)));
-            }
-            let (_, done) = vacuum.await.map_err(|error| {
-                delta_error(error).during(format!("vacuuming table {}", self.table.name))
-            })?;
-            Ok(Vacuumed { dry_run: done.dry_run, files: done.files_deleted })
         })
     }
 }

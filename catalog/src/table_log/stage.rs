@@ -11,8 +11,9 @@
 //! Example: `INSERT` stages file A, `UPDATE` replaces it by file B: one version is committed, with B alone.
 
 use super::commit::Removal;
+use super::unfinished::Unfinished;
 use super::write::Written;
-use super::{Operation, TableVersion, fallback, version};
+use super::{Operation, TableVersion, fallback, features, version};
 use crate::{CatalogError, Result};
 use deltalake_core::kernel::{Action, Add};
 use futures::future::BoxFuture;
@@ -37,13 +38,16 @@ pub(super) struct Staged {
     operations: Vec<Operation>,
     /// Set when nobody knows whether the commit happened: a version may name the files then.
     in_doubt: Arc<AtomicBool>,
+    /// Keeps VACUUM from the files until the commit.
+    unfinished: Vec<Arc<Unfinished>>,
 }
 
 impl TableVersion {
     /// This version with these files in place of those, for whoever holds it. Nothing is committed.
     ///
     /// # Errors
-    /// `Invalid` for a table that only Delta's own reader can read.
+    /// `Invalid` for a table that only Delta's own reader can read; `Unsupported` for one with rules that the operation
+    /// would not keep.
     pub fn stage(
         &self,
         written: Option<Written>,
@@ -57,6 +61,7 @@ impl TableVersion {
             ))
             .with_hint("run the statement outside of a transaction"));
         }
+        features::allow(self, operation)?;
         let mut staged = self.staged.as_deref().cloned().unwrap_or_default();
         let (mut adds, mut files) = (Vec::new(), Vec::new());
         for (add, file) in self.adds().iter().zip(self.data_files()) {
@@ -74,6 +79,7 @@ impl TableVersion {
                 staged.removed.insert(add.path.clone());
             }
         }
+        staged.unfinished.extend(written.as_ref().and_then(|written| written.unfinished.clone()));
         staged.numbered |= written.as_ref().is_some_and(|written| written.numbered);
         for mut add in written.map(Written::into_adds).unwrap_or_default() {
             add.data_change = true;

@@ -2,6 +2,7 @@
 //!
 //! Files and statistics are taken from the log once per version and shared by every scan of it.
 
+use super::freshness::{LogEntry, Stamp};
 use super::stage::Staged;
 use super::{TableLog, fallback};
 use crate::scan::{DataFile, Layout, NativeScan, statistics};
@@ -49,6 +50,8 @@ pub struct TableVersion {
     pub(super) log: TableLog,
     pub(super) table: Arc<Table>,
     pub(super) snapshot: EagerSnapshot,
+    /// The entry of the log that made the version, where it was looked up.
+    entry: Option<LogEntry>,
     layout: Arc<Layout>,
     adds: Arc<Vec<Add>>,
     files: Arc<Vec<DataFile>>,
@@ -63,7 +66,12 @@ impl std::fmt::Debug for TableVersion {
 }
 
 impl TableVersion {
-    pub(super) fn new(log: TableLog, table: Arc<Table>, snapshot: EagerSnapshot) -> Result<Self> {
+    pub(super) fn new(
+        log: TableLog,
+        table: Arc<Table>,
+        snapshot: EagerSnapshot,
+        entry: Option<LogEntry>,
+    ) -> Result<Self> {
         let layout = Arc::new(layout(&table, &snapshot)?);
         let adds: Vec<Add> = snapshot
             .log_data()
@@ -79,7 +87,7 @@ impl TableVersion {
         let files =
             adds.iter().map(|add| data_file(&log, &layout, &table, add)).collect::<Result<_>>()?;
         let (adds, files) = (Arc::new(adds), Arc::new(files));
-        Ok(Self { log, table, snapshot, layout, adds, files, staged: None })
+        Ok(Self { log, table, snapshot, entry, layout, adds, files, staged: None })
     }
 
     /// The same version seen through a newer catalog entry, or itself when only the version matters.
@@ -100,6 +108,11 @@ impl TableVersion {
     /// The version; of a staged one, the committed version it stands on.
     pub fn version(&self) -> u64 {
         self.snapshot.version()
+    }
+
+    /// What tells this version from those of another table that was made at the same place.
+    pub fn stamp(&self) -> Stamp {
+        Stamp::new(self.version(), self.entry.clone())
     }
 
     /// The table.
@@ -168,7 +181,7 @@ impl TableVersion {
     /// The native scan, whose files can be narrowed and numbered for a rewrite.
     ///
     /// # Errors
-    /// `Unsupported` for a table that only Delta's own scan reads: it is read-only here.
+    /// `Unsupported` for a table that only Delta's own scan reads: no row of it can be found to be changed.
     pub fn rewritable(&self) -> Result<NativeScan> {
         fallback::writes_natively(self)?;
         Ok(self.native())

@@ -5,12 +5,14 @@
 //! partitions. What is written is invisible until it is committed; a failed write leaves only orphans for VACUUM.
 
 use super::surrogate_key::{Numbered, Numbers};
-use super::{TableLog, TableVersion, delta_error};
+use super::unfinished::Unfinished;
+use super::{Operation, TableLog, TableVersion, delta_error, features};
 use crate::scan::{Layout, ORDER_TAG, datafusion_error, order_text};
 use crate::{CatalogError, ConstraintKind, PartitionTerm, Result, Table};
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use chrono::Utc;
 use datafusion::common::ScalarValue;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::TaskContext;
@@ -55,6 +57,8 @@ pub struct Written {
     pub bytes: u64,
     /// Whether rows were given numbers that no other writer may give.
     pub(super) numbered: bool,
+    /// Keeps VACUUM from the files; whoever takes the files takes this too, until a version names them.
+    pub(super) unfinished: Option<Arc<Unfinished>>,
 }
 
 impl Written {
@@ -69,20 +73,19 @@ impl Written {
 }
 
 impl TableVersion {
-    /// Writes the rows of a plan, whose columns are the declared ones in order, into files of this table.
+    /// Writes the rows of a plan, whose columns are the declared ones in order, into files of this table, to be committed
+    /// by this operation.
     ///
     /// # Errors
-    /// `Invalid` for a NULL where none may be or a value that does not fit, by column; whatever the plan fails with.
+    /// `Unsupported` for a table with rules that such a write would not keep; `Invalid` for a NULL where none may be or a
+    /// value that does not fit, by column; whatever the plan fails with.
     pub fn write(
         &self,
         input: Arc<dyn ExecutionPlan>,
+        operation: &Operation,
         context: Arc<TaskContext>,
     ) -> BoxFuture<'_, Result<Written>> {
-        let order = Order::Declared;
-        Box::pin(async move {
-            let numbers = self.numbers();
-            write(&self.log, &self.table, self.layout(), input, order, numbers, context).await
-        })
+        self.write_ordered(Order::Declared, input, operation, context)
     }
 
     /// The same for a plan with one column more, the last: rows are sorted by it within their partition, in place of
@@ -93,10 +96,22 @@ impl TableVersion {
     pub fn write_along(
         &self,
         input: Arc<dyn ExecutionPlan>,
+        operation: &Operation,
         context: Arc<TaskContext>,
     ) -> BoxFuture<'_, Result<Written>> {
-        let order = Order::LastColumn;
+        self.write_ordered(Order::LastColumn, input, operation, context)
+    }
+
+    fn write_ordered(
+        &self,
+        order: Order,
+        input: Arc<dyn ExecutionPlan>,
+        operation: &Operation,
+        context: Arc<TaskContext>,
+    ) -> BoxFuture<'_, Result<Written>> {
+        let allowed = features::allow(self, operation);
         Box::pin(async move {
+            allowed?;
             let numbers = self.numbers();
             write(&self.log, &self.table, self.layout(), input, order, numbers, context).await
         })
@@ -135,6 +150,7 @@ async fn write(
     numbers: Option<Arc<Numbers>>,
     context: Arc<TaskContext>,
 ) -> Result<Written> {
+    let unfinished = Unfinished::begin(&log.location, Utc::now().timestamp_millis());
     let threads = context.session_config().target_partitions();
     let plan =
         spread(input, threads, context.session_config().options()).map_err(datafusion_error)?;
@@ -158,7 +174,7 @@ async fn write(
         };
         writers.spawn(file.run(stream));
     }
-    let mut written = Written::default();
+    let mut written = Written { unfinished: Some(unfinished), ..Written::default() };
     while let Some(finished) = writers.join_next().await {
         let (adds, rows) = finished
             .map_err(|error| CatalogError::internal(format!("a writer ended early: {error}")))??;

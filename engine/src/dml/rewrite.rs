@@ -101,7 +101,8 @@ impl Rewrite {
             parts.extend(self.inserted.iter().cloned());
             let schema = table.schema();
             let all = union(parts, &schema)?;
-            let written = table.write(physical(ctx, &all).await?, ctx.state().task_ctx()).await?;
+            let plan = physical(ctx, &all).await?;
+            let written = table.write(plan, &self.operation, ctx.state().task_ctx()).await?;
             let inserted =
                 if self.inserted.is_empty() { 0 } else { self.count_inserted(ctx).await? };
             if files.is_empty() && written.rows == 0 {

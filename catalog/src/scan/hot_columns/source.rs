@@ -36,31 +36,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// Whether a path names the same bytes for ever.
+/// Who knows which files there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scan) enum Files {
-    /// Data files of own tables: written once, and ruled out by the table's log before a scan begins.
-    Immutable,
-    /// Files of others, found by a listing that tells which version of a file there is. Nothing has ruled any out.
+    /// The log of a table, which has ruled files out before a scan begins.
+    Logged,
+    /// A listing. Nothing has ruled any out.
     Listed,
 }
 
-impl Files {
-    /// What the columns of a file are kept under.
-    fn name(self, store: &str, file: &PartitionedFile) -> Arc<str> {
-        let meta = &file.object_meta;
-        match self {
-            Self::Immutable => format!("{store}{}", meta.location),
-            Self::Listed => format!(
-                "{store}{}@{},{:?},{}",
-                meta.location,
-                meta.size,
-                meta.last_modified.timestamp_nanos_opt(),
-                meta.e_tag.as_deref().unwrap_or_default()
-            ),
-        }
-        .into()
-    }
+/// What the columns of a file are kept under. A file is written once, but a table may be removed and made anew at the same
+/// place with files of the same names: the log and the listing tell which one there is.
+fn name(store: &str, file: &PartitionedFile) -> Arc<str> {
+    let meta = &file.object_meta;
+    let (at, tag) = (meta.last_modified.timestamp_nanos_opt(), meta.e_tag.as_deref());
+    format!("{store}{}@{},{at:?},{}", meta.location, meta.size, tag.unwrap_or_default()).into()
 }
 
 /// A Parquet source, and the columns kept of its files.
@@ -249,7 +239,7 @@ struct HotMorselizer {
 
 impl Morselizer for HotMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
-        let name = self.reading.files.name(&self.store, &file);
+        let name = name(&self.store, &file);
         // Another part of the file, read by another thread of the same scan, is not another scan.
         let part: Arc<str> = match &file.range {
             Some(range) => format!("{name}:{}", range.start).into(),
@@ -335,7 +325,7 @@ impl Reading {
         let Some(predicate) = self.predicate.as_ref().filter(|_| self.prunes) else {
             return Ok(false);
         };
-        if self.files == Files::Immutable && snapshot_generation(predicate) == 0 {
+        if self.files == Files::Logged && snapshot_generation(predicate) == 0 {
             return Ok(false);
         }
         let predicate = replace_columns_with_literals(Arc::clone(predicate), &self.literals(file))?;

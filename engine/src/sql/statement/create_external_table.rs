@@ -3,7 +3,8 @@
 //!
 //! Columns that are not declared are read from the files once, now; a relative path is made absolute, because the
 //! server may be started elsewhere next time. Files are only read. A Delta table is read and written in place, and
-//! dropping it leaves it alone.
+//! dropping it leaves it alone. A write that its rules forbid, or that would have to keep rules which are not evaluated
+//! here, is refused.
 //!
 //! Example: `CREATE EXTERNAL TABLE orders STORED AS CSV LOCATION '/data/orders/*.csv' OPTIONS (delimiter = ';')`.
 

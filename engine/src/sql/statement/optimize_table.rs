@@ -89,16 +89,15 @@ impl Own for OptimizeTable {
             .filter(|(number, ..)| files.contains(number))
             .map(|(_, size, ..)| *size)
             .sum();
+        let operation = Operation::Optimize { target_size_bytes: target };
         let input = rows(context, scan.clone().only(&files), table, &near).await?;
         let written = match near.as_slice() {
-            [] => version.write(input, context.state().task_ctx()).await?,
-            _ => version.write_along(input, context.state().task_ctx()).await?,
+            [] => version.write(input, &operation, context.state().task_ctx()).await?,
+            _ => version.write_along(input, &operation, context.state().task_ctx()).await?,
         };
         let (added, bytes) = (written.files(), written.bytes);
         let removal = Removal::Files(scan.log_paths(&files));
-        let made = version
-            .commit(Some(written), &removal, &Operation::Optimize { target_size_bytes: target })
-            .await?;
+        let made = version.commit(Some(written), &removal, &operation).await?;
         answer.push([
             int(files.len()),
             int(added),

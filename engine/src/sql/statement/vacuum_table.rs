@@ -3,6 +3,9 @@
 //! Also the files that a crash left behind. Older versions than the retention can then no longer be read. With `DRY RUN`
 //! the files are only named. The default retention is the table's own, seven days.
 //!
+//! Files of statements and transactions of this process that have not committed yet stay, however short the retention. Of
+//! another process nothing is known here: a retention shorter than its longest statement may take files away from it.
+//!
 //! Example: `VACUUM sales RETAIN 24 HOURS DRY RUN`.
 
 use super::{Effect, Own, own};
