@@ -1,13 +1,16 @@
 //! Writes: INSERT, OVERWRITE, UPDATE, DELETE, MERGE, TRUNCATE and CREATE TABLE AS, each as one atomic commit.
 //!
 //! New files are written first and become visible with the commit; a statement that fails leaves the table as it was.
-//! When another writer commits first and that matters, UPDATE, DELETE, MERGE and an INSERT that gave surrogate keys are planned
-//! again on the new version, a hundred times at most; OVERWRITE fails with a conflict that says so.
+//! When another writer commits first and that matters, UPDATE, DELETE and MERGE are run again on the newest version of every
+//! table that they read ([`renewed`]), and an INSERT that gave surrogate keys on that of its table, a hundred times at most;
+//! OVERWRITE fails with a conflict that says so.
 //!
 //! Files are never changed in place: a row that changes means that its file is written anew ([`rewrite`]).
 
+mod decided;
 mod fixed;
 mod merge;
+mod renewed;
 mod rewrite;
 
 use crate::context::StatementContext;
@@ -24,6 +27,7 @@ use pareto_catalog::{
     CatalogError, CatalogErrorKind, Change, Column, Entry, EntryKey, Name, NativeScan, Operation,
     Removal, Right, Table, TableVersion,
 };
+use renewed::Renewed;
 use rewrite::Rewrite;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -51,28 +55,16 @@ pub(crate) fn execute<'a>(
                     .with_hint("use MERGE INTO .. WHEN MATCHED THEN UPDATE"))
             }
             WriteOp::Truncate => truncate(ctx, &name).await,
-            WriteOp::Delete => {
-                rewrite_rows(ctx, &name, &dml.table_name, Right::Delete, |target| {
-                    Rewrite::delete(target, dml)
-                })
-                .await
+            WriteOp::Delete | WriteOp::Update | WriteOp::MergeInto(_) => {
+                rewrite_rows(ctx, dml).await
             }
-            WriteOp::Update => {
-                rewrite_rows(ctx, &name, &dml.table_name, Right::Update, |target| {
-                    Rewrite::update(target, dml)
-                })
-                .await
-            }
-            WriteOp::MergeInto(merge) => {
-                // Which of the three rights its clauses need was asked when it was planned.
-                rewrite_rows(ctx, &name, &dml.table_name, Right::Select, |target| {
-                    merge::plan(target, dml, merge)
-                })
-                .await
-            }
-            other => Err(EngineError::invalid(format!("{other} cannot be written this way"))),
+            other => Err(not_writable(other)),
         }
     })
+}
+
+fn not_writable(op: &WriteOp) -> EngineError {
+    EngineError::invalid(format!("{op} cannot be written this way"))
 }
 
 /// The plan of a query as it will run.
@@ -173,26 +165,50 @@ fn truncate<'a>(ctx: &'a StatementContext, name: &'a Name) -> BoxFuture<'a, Resu
     })
 }
 
-/// Plans and runs a rewrite, again on the newest version when another writer changed the same rows first.
-async fn rewrite_rows(
-    ctx: &StatementContext,
-    name: &Name,
-    reference: &TableReference,
-    right: Right,
-    plan: impl Fn(&Target) -> Result<Rewrite>,
-) -> Result<u64> {
-    let mut table = ctx.table_to_write(name, right).await?;
-    for attempt in 0..ATTEMPTS {
-        let target = Target { reference: reference.clone(), scan: table.rewritable()? };
-        match plan(&target)?.run(ctx, &table, &target).await {
-            Err(error) if error.kind == ErrorKind::Conflict => {
-                tokio::time::sleep(pause(attempt)).await;
-                table = ctx.reopen(&table).await?;
-            }
-            outcome => return outcome,
+/// Runs a rewrite, again on the newest versions of its tables when another writer changed the same rows first.
+fn rewrite_rows<'a>(
+    ctx: &'a StatementContext,
+    dml: &'a DmlStatement,
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let mut renewed: Option<Renewed> = None;
+        for attempt in 0..ATTEMPTS {
+            let newest = renewed.as_ref().and_then(|now| now.statement().zip(Some(now.context())));
+            let (dml, ctx) = newest.unwrap_or((dml, ctx));
+            let lost = match rewrite_once(ctx, dml).await {
+                Err(error) if error.kind == ErrorKind::Conflict => error,
+                outcome => return outcome,
+            };
+            tokio::time::sleep(pause(attempt)).await;
+            let Some(now) = Renewed::of(ctx, dml).await? else { return Err(lost) };
+            renewed = Some(now);
         }
-    }
-    Err(kept_changing(name))
+        Err(kept_changing(&ctx.name_of(&dml.table_name)))
+    })
+}
+
+/// Plans and runs a rewrite of the version that the statement sees.
+fn rewrite_once<'a>(
+    ctx: &'a StatementContext,
+    dml: &'a DmlStatement,
+) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let right = match &dml.op {
+            WriteOp::Delete => Right::Delete,
+            WriteOp::Update => Right::Update,
+            // Which of the three rights the clauses of a MERGE need was asked when it was planned.
+            _ => Right::Select,
+        };
+        let table = ctx.table_to_write(&ctx.name_of(&dml.table_name), right).await?;
+        let target = Target { reference: dml.table_name.clone(), scan: table.rewritable()? };
+        let rewrite = match &dml.op {
+            WriteOp::Delete => Rewrite::delete(&target, dml)?,
+            WriteOp::Update => Rewrite::update(&target, dml)?,
+            WriteOp::MergeInto(merge) => merge::plan(ctx, &target, dml, merge).await?,
+            other => return Err(not_writable(other)),
+        };
+        rewrite.run(ctx, &table, &target).await
+    })
 }
 
 /// How long to wait before the next attempt: longer each time, and not the same for two writers that met.

@@ -37,6 +37,7 @@ mod error;
 mod functions;
 mod information_schema;
 mod interrupt;
+mod kept_rows;
 mod login;
 mod memory;
 mod password;

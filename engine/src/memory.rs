@@ -1,8 +1,9 @@
-//! How much memory this machine, or this container, has.
+//! How much memory this machine, or this container, has, and how much of it rows take.
 //!
 //! Read from the kernel's own files, so that no library is needed: the smaller of the machine's memory and the
 //! control group's limit. Where neither can be read (not Linux), a careful constant. Never allocates or reserves.
 
+use arrow::array::{Array, RecordBatch};
 use std::fs;
 
 /// What is assumed when the kernel does not say.
@@ -27,6 +28,14 @@ fn total_of(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     kilobytes.checked_mul(1024)
+}
+
+/// Memory that the rows of a batch take. What is sliced from a bigger batch counts with its own rows only.
+pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
+    let size = |array: &dyn Array| {
+        array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
+    };
+    batch.columns().iter().map(|column| size(column.as_ref())).sum()
 }
 
 #[cfg(test)]

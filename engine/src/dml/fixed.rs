@@ -1,9 +1,10 @@
-//! What a rewrite asks must have one answer, because it is asked more than once.
+//! What a rewrite asks must have one answer.
 //!
-//! Which rows change is asked to find the files, once more to leave those rows out, and once more to make the rows that
-//! take their place. A function whose value changes from call to call, or a LIMIT that takes whatever rows come first,
-//! would answer differently each time, and rows would be lost or doubled. Both are refused, in subqueries as well. What
-//! else depends on the order in which rows come, `row_number()` among equals, is not seen here.
+//! A condition that looks at nothing but the row before it is asked of the files several times, the source of a MERGE may
+//! be read for each kind of its clauses, and after a lost race the whole statement is run again. A function whose value
+//! changes from call to call would answer differently each time, and rows would be lost or doubled; a LIMIT that takes
+//! whatever rows come first does not say which rows change. Both are refused, in subqueries as well. What else depends on
+//! the order in which rows come, `row_number()` among equals or a sum of floats, is asked once ([`super::decided`]).
 //!
 //! Example: `DELETE FROM t WHERE k IN (SELECT k FROM s LIMIT 10)` is refused, with `ORDER BY k` it is not.
 
@@ -54,6 +55,27 @@ pub(super) fn refuse_loose_limit(plan: &LogicalPlan, verb: &str) -> Result<()> {
         .with_hint("order it by a key, or store the keys in a table first and join with it"));
     }
     Ok(())
+}
+
+/// Whether a plan gives the same rows of the same tables each time. Of aggregates, windows and sorts nobody knows: the sum
+/// of floats depends on the order in which they come.
+pub(super) fn gives_the_same(plan: &LogicalPlan) -> Result<bool> {
+    let mut same = true;
+    plan.apply_with_subqueries(|node| {
+        same &= matches!(
+            node,
+            LogicalPlan::TableScan(_)
+                | LogicalPlan::Values(_)
+                | LogicalPlan::EmptyRelation(_)
+                | LogicalPlan::Projection(_)
+                | LogicalPlan::Filter(_)
+                | LogicalPlan::SubqueryAlias(_)
+                | LogicalPlan::Join(_)
+                | LogicalPlan::Union(_)
+        );
+        Ok(if same { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok(same)
 }
 
 /// Expressions as a plan, so that they are walked with their subqueries as everything else is.

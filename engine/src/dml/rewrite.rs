@@ -5,9 +5,11 @@
 //! again without the changed rows, together with the rows that replace them, and swap them in one commit. Files
 //! without a changed row are not touched.
 //!
-//! Where the condition is a plain one, rows that stay are simply those for which it is not true; where it contains a
-//! subquery or a join, they are found by their numbers.
+//! Where the condition is a plain one, it is asked wherever it matters, and rows that stay are simply those for which it is
+//! not true. Where it contains a subquery or a join, what it answers may differ from time to time; so it is asked once
+//! ([`super::decided`]), and all three plans read what it answered. Rows that stay are then found by their numbers.
 
+use super::decided::Decided;
 use super::fixed::{refuse_loose_limit, refuse_volatile};
 use super::{Target, physical, replace_target, scan_plan};
 use crate::context::StatementContext;
@@ -27,35 +29,58 @@ use std::collections::HashSet;
 /// The name under which the numbers of changed rows are joined.
 const CHANGED: &str = "__pareto_changed";
 
+/// Whether a row that was decided about is written: TRUE for one that is new or takes the place of another, FALSE for one
+/// that is removed.
+pub(super) const WRITTEN: &str = "__pareto_written";
+
+/// Rows that are decided about once.
+pub(super) struct Step {
+    /// Their numbers unless they are new, [`WRITTEN`], and, where any is written, the table's columns.
+    pub(super) rows: LogicalPlan,
+    /// Whether they are new.
+    pub(super) is_new: bool,
+    /// Whether any is written.
+    pub(super) writes: bool,
+}
+
 /// One UPDATE, DELETE or MERGE, planned.
 pub(super) struct Rewrite {
     /// The numbers (file, row) of the rows that change.
-    pub(super) changed: Vec<LogicalPlan>,
+    changed: Vec<LogicalPlan>,
     /// The rows that take their place, in the table's columns.
-    pub(super) replaced: Vec<LogicalPlan>,
+    replaced: Vec<LogicalPlan>,
     /// The rows that are new, in the table's columns.
-    pub(super) inserted: Vec<LogicalPlan>,
+    inserted: Vec<LogicalPlan>,
     /// The condition alone, when it decides by itself which rows change.
-    pub(super) condition: Option<Expr>,
-    pub(super) operation: Operation,
+    condition: Option<Expr>,
+    /// What is yet to be decided; what was decided becomes the plans above.
+    steps: Vec<Step>,
+    operation: Operation,
 }
 
 impl Rewrite {
+    /// A rewrite by what these steps decide.
+    pub(super) fn of(steps: Vec<Step>, operation: Operation) -> Self {
+        let (changed, replaced, inserted) = (Vec::new(), Vec::new(), Vec::new());
+        Self { changed, replaced, inserted, condition: None, steps, operation }
+    }
+
     /// DELETE FROM target WHERE condition.
     pub(super) fn delete(target: &Target, dml: &DmlStatement) -> Result<Self> {
         refuse_volatile(&dml.input, "DELETE")?;
         refuse_limit(&dml.input)?;
         refuse_loose_limit(&dml.input, "DELETE")?;
         let matched = replace_target(&dml.input, &|name| target.numbered(name))?;
-        let condition = plain_condition(&dml.input);
-        let predicate = text_of(&dml.input);
-        Ok(Self {
-            changed: vec![numbers(&matched)?],
-            replaced: Vec::new(),
-            inserted: Vec::new(),
-            condition,
-            operation: Operation::Delete { predicate },
-        })
+        let operation = Operation::Delete { predicate: text_of(&dml.input) };
+        if let Some(condition) = plain_condition(&dml.input) {
+            let changed = vec![numbers(&matched)?];
+            let condition = Some(condition);
+            return Ok(Self { changed, condition, ..Self::of(Vec::new(), operation) });
+        }
+        let [file, row] = places(&matched)?;
+        let columns = [file, row, lit(false).alias(WRITTEN)];
+        let rows = LogicalPlanBuilder::from(matched).project(columns)?.build()?;
+        Ok(Self::of(vec![Step { rows, is_new: false, writes: false }], operation))
     }
 
     /// UPDATE target SET .. WHERE condition.
@@ -64,18 +89,22 @@ impl Rewrite {
         let LogicalPlan::Projection(values) = dml.input.as_ref() else {
             return Err(EngineError::invalid("this UPDATE cannot be planned"));
         };
-        // The values are computed once; which rows get them is asked again.
+        // The values are computed once, whatever they are.
         refuse_loose_limit(&values.input, "UPDATE")?;
         let matched = replace_target(&values.input, &|name| target.numbered(name))?;
-        let replaced =
-            LogicalPlanBuilder::from(matched.clone()).project(values.expr.clone())?.build()?;
-        Ok(Self {
-            changed: vec![numbers(&matched)?],
-            replaced: vec![replaced],
-            inserted: Vec::new(),
-            condition: plain_condition(&values.input),
-            operation: Operation::Update { predicate: text_of(&values.input) },
-        })
+        let operation = Operation::Update { predicate: text_of(&values.input) };
+        if let Some(condition) = plain_condition(&values.input) {
+            let changed = vec![numbers(&matched)?];
+            let replaced = LogicalPlanBuilder::from(matched).project(values.expr.clone())?;
+            let replaced = vec![replaced.build()?];
+            let condition = Some(condition);
+            return Ok(Self { changed, replaced, condition, ..Self::of(Vec::new(), operation) });
+        }
+        let mut columns = places(&matched)?.to_vec();
+        columns.push(lit(true).alias(WRITTEN));
+        columns.extend(values.expr.iter().cloned());
+        let rows = LogicalPlanBuilder::from(matched).project(columns)?.build()?;
+        Ok(Self::of(vec![Step { rows, is_new: false, writes: true }], operation))
     }
 
     /// Runs it on a version of the table and commits. Returns the rows changed, removed and inserted.
@@ -86,31 +115,47 @@ impl Rewrite {
         target: &'a Target,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let (files, changed_rows) = self.find(ctx).await?;
-            if files.is_empty() && self.inserted.is_empty() {
+            let decided = self.decided(ctx).await?;
+            let (files, changed_rows) = decided.find(ctx).await?;
+            let inserted = decided.count_inserted(ctx).await?;
+            if files.is_empty() && inserted == 0 {
                 return Ok(0);
             }
             let mut parts = Vec::new();
             if !files.is_empty() {
-                parts.push(self.kept(target, &files)?);
+                parts.push(decided.kept(target, &files)?);
+                parts.extend(decided.replaced.iter().cloned());
             }
-            let replacing = !self.replaced.is_empty() && !files.is_empty();
-            if replacing {
-                parts.extend(self.replaced.iter().cloned());
-            }
-            parts.extend(self.inserted.iter().cloned());
+            parts.extend(decided.inserted.iter().cloned());
             let schema = table.schema();
             let all = union(parts, &schema)?;
             let plan = physical(ctx, &all).await?;
-            let written = table.write(plan, &self.operation, ctx.state().task_ctx()).await?;
-            let inserted =
-                if self.inserted.is_empty() { 0 } else { self.count_inserted(ctx).await? };
-            if files.is_empty() && written.rows == 0 {
-                return Ok(0);
-            }
+            let task = ctx.state().task_ctx();
+            let written = table.write(plan, &decided.operation, task).await?;
             let removal = Removal::Files(target.scan.log_paths(&files));
-            ctx.commit(table, Some(written), &removal, &self.operation).await?;
+            ctx.commit(table, Some(written), &removal, &decided.operation).await?;
             Ok(changed_rows + inserted)
+        })
+    }
+
+    /// Takes the steps: what they decide is what changes, from now on.
+    fn decided(mut self, ctx: &StatementContext) -> BoxFuture<'_, Result<Self>> {
+        Box::pin(async move {
+            for step in std::mem::take(&mut self.steps) {
+                let rows = Decided::of(ctx, &step.rows).await?.scan()?;
+                let written = || col(Column::from_name(WRITTEN));
+                if step.writes {
+                    let plan = LogicalPlanBuilder::from(rows.clone()).filter(written())?.build()?;
+                    let plans = if step.is_new { &mut self.inserted } else { &mut self.replaced };
+                    plans.push(plan);
+                }
+                if !step.is_new {
+                    let decided_about = written().is_not_null();
+                    let rows = LogicalPlanBuilder::from(rows).filter(decided_about)?.build()?;
+                    self.changed.push(numbers(&rows)?);
+                }
+            }
+            Ok(self)
         })
     }
 
@@ -157,11 +202,12 @@ impl Rewrite {
         let scan = scan_plan(&target.reference, target.of_files(files).numbering_rows())?;
         let keys = [NativeScan::FILE_COLUMN, NativeScan::ROW_COLUMN];
         let left: Vec<Column> =
-            keys.iter().map(|key| Column::new(Some(target.reference.clone()), *key)).collect();
-        let right: Vec<Column> =
             keys.iter().map(|key| Column::new(Some(TableReference::bare(CHANGED)), *key)).collect();
-        Ok(LogicalPlanBuilder::from(scan)
-            .join(changed, JoinType::LeftAnti, (left, right), None)?
+        let right: Vec<Column> =
+            keys.iter().map(|key| Column::new(Some(target.reference.clone()), *key)).collect();
+        // The left side is held in memory: numbers are fewer and smaller than the rows of whole files.
+        Ok(LogicalPlanBuilder::from(changed)
+            .join(scan, JoinType::RightAnti, (left, right), None)?
             .build()?)
     }
 
@@ -183,7 +229,12 @@ impl Rewrite {
 }
 
 /// The numbers of the rows a plan yields.
-pub(super) fn numbers(matched: &LogicalPlan) -> Result<LogicalPlan> {
+fn numbers(matched: &LogicalPlan) -> Result<LogicalPlan> {
+    Ok(LogicalPlanBuilder::from(matched.clone()).project(places(matched)?)?.build()?)
+}
+
+/// The columns that number the rows of a plan.
+pub(super) fn places(matched: &LogicalPlan) -> Result<[Expr; 2]> {
     let find = |name: &str| -> Result<Expr> {
         let place = matched.schema().iter().find(|(_, field)| field.name() == name);
         let (qualifier, field) = place.ok_or_else(|| {
@@ -191,8 +242,7 @@ pub(super) fn numbers(matched: &LogicalPlan) -> Result<LogicalPlan> {
         })?;
         Ok(col(Column::new(qualifier.cloned(), field.name())).alias(name))
     };
-    let columns = [find(NativeScan::FILE_COLUMN)?, find(NativeScan::ROW_COLUMN)?];
-    Ok(LogicalPlanBuilder::from(matched.clone()).project(columns)?.build()?)
+    Ok([find(NativeScan::FILE_COLUMN)?, find(NativeScan::ROW_COLUMN)?])
 }
 
 fn union_all(plans: &[LogicalPlan]) -> Result<Option<LogicalPlan>> {
@@ -225,15 +275,17 @@ fn union(parts: Vec<LogicalPlan>, schema: &arrow::datatypes::Schema) -> Result<L
     union_all(&narrowed)?.ok_or_else(|| EngineError::invalid("there is nothing to write"))
 }
 
-/// The condition of a plan that is one table and one filter without subqueries.
+/// The condition of a plan that is one table and at most one filter, without subqueries.
 fn plain_condition(plan: &LogicalPlan) -> Option<Expr> {
-    let LogicalPlan::Filter(filter) = plan else { return None };
-    let mut table = filter.input.as_ref();
+    let (mut table, condition) = match plan {
+        LogicalPlan::Filter(filter) => (filter.input.as_ref(), filter.predicate.clone()),
+        all => (all, lit(true)),
+    };
     if let LogicalPlan::SubqueryAlias(alias) = table {
         table = alias.input.as_ref();
     }
-    let plain = matches!(table, LogicalPlan::TableScan(_)) && !has_subquery(&filter.predicate);
-    plain.then(|| filter.predicate.clone())
+    let plain = matches!(table, LogicalPlan::TableScan(_)) && !has_subquery(&condition);
+    plain.then_some(condition)
 }
 
 fn has_subquery(expression: &Expr) -> bool {

@@ -24,7 +24,6 @@
 //! asked and keeps its rows for the others: in memory, or on disk when that is full.
 
 mod exec;
-mod kept;
 mod link;
 mod node;
 mod unite;

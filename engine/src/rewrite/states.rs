@@ -1,6 +1,6 @@
 //! Partial states of aggregates, as rules of ours compute and merge them: what two operators need alike.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use datafusion::common::Result;
 use datafusion::logical_expr::GroupsAccumulator;
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
@@ -22,12 +22,4 @@ pub(super) fn accumulator(
 pub(super) fn slices(states: &RecordBatch, batch_size: usize) -> Vec<Result<RecordBatch>> {
     let starts = (0..states.num_rows()).step_by(batch_size.max(1));
     starts.map(|start| Ok(states.slice(start, batch_size.min(states.num_rows() - start)))).collect()
-}
-
-/// Memory that the rows of a batch take. What is sliced from a bigger batch counts with its own rows only.
-pub(super) fn bytes(batch: &RecordBatch) -> usize {
-    let size = |array: &dyn Array| {
-        array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
-    };
-    batch.columns().iter().map(|column| size(column.as_ref())).sum()
 }

@@ -8,6 +8,7 @@ use super::super::states;
 use super::dimension::{Built, Dimension};
 use super::exec::{Origin, Plain, Work};
 use super::tally::Tally;
+use crate::memory;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, prep_null_mask_filter, take};
@@ -363,7 +364,7 @@ async fn read(
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await.transpose()? {
         // The rows, their copy in one piece, and what is built of them.
-        if memory.try_grow(states::bytes(&batch).saturating_mul(3)).is_err() {
+        if memory.try_grow(memory::bytes_of(&batch).saturating_mul(3)).is_err() {
             return Ok(None);
         }
         batches.push(batch);

@@ -6,6 +6,7 @@
 
 use super::super::states;
 use super::sets::{Set, Sets, refines};
+use crate::memory;
 use arrow::array::{
     Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt8Array, UInt16Array, UInt32Array,
     UInt64Array, new_null_array,
@@ -67,7 +68,7 @@ impl Cascade {
         self.first = false;
         while let Some(batch) = rows.next().await.transpose()? {
             // The states, their copy in one piece, and each set at most as big.
-            let size = states::bytes(&batch).saturating_mul(self.sets.sets.len() + 2);
+            let size = memory::bytes_of(&batch).saturating_mul(self.sets.sets.len() + 2);
             bytes += size;
             batches.push(batch);
             if bytes > ROUND_BYTES || self.memory.try_grow(size).is_err() {

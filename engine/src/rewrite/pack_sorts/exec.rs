@@ -3,7 +3,7 @@
 //! Rows are held under the memory limit while they come, then put into one piece, ordered by their packed numbers and taken
 //! out a batch at a time. Between passes others get their turn, and a query that is cancelled ends.
 
-use super::super::states;
+use crate::memory;
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::SchemaRef;
@@ -166,7 +166,7 @@ impl Work {
         let mut bytes = 0;
         while let Some(batch) = input.try_next().await? {
             rows += batch.num_rows();
-            bytes += states::bytes(&batch);
+            bytes += memory::bytes_of(&batch);
             batches.push(batch);
             // The rows, their copy in one piece, and their numbers.
             let needed = 2 * bytes + rows * Packed::ROW_BYTES;

@@ -3,7 +3,7 @@
 //! As it is planned, a copy only hands on what is below it. Tied together by [`super::link`], the first copy shows the
 //! subplan in `EXPLAIN`, and the others name its number; whichever is asked first has it computed.
 
-use super::kept::Kept;
+use crate::kept_rows::Kept;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};

@@ -1,7 +1,7 @@
 //! The last rule on physical plans: ties the copies of each shared subplan together.
 
 use super::exec::SharedSubplanExec;
-use super::kept::Kept;
+use crate::kept_rows::Kept;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -38,7 +38,7 @@ impl PhysicalOptimizerRule for LinkSubplans {
                 let other = Arc::new(copy.other(kept));
                 return Ok(Transformed::new(other, true, TreeNodeRecursion::Jump));
             }
-            let kept = Arc::new(Kept::new(Arc::clone(input)));
+            let kept = Arc::new(Kept::new("SharedSubplanExec", Arc::clone(input)));
             let first = Arc::new(copy.first(&kept));
             subplans.insert(copy.number(), (kept, Arc::clone(input)));
             Ok(Transformed::yes(first))

@@ -1,10 +1,13 @@
-//! The rows of a shared subplan: computed when the first of its readers asks, kept for all of them.
+//! The rows of a plan that is read several times: computed when the first of its readers asks, kept for all of them.
+//!
+//! The readers are copies of a subplan in one plan ([`crate::rewrite`]), or the plans that a statement which changes rows
+//! makes of what it decided once ([`crate::dml`]).
 //!
 //! Each partition is computed once, by a task of its own, so that it goes on when the reader that asked first needs no
 //! more, and ends when nobody holds it. Rows stay in memory while there is room, a quarter of the pool at most, because what
 //! reads them needs the rest; then all of that partition go to disk, where each reader reads them for itself.
 
-use super::super::states;
+use crate::memory;
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
@@ -18,33 +21,35 @@ use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The part of the memory pool that the rows of one subplan may take: one in so many.
+/// The part of the memory pool that the rows of one plan may take: one in so many.
 const SHARE: usize = 4;
 
 type Computed = Shared<BoxFuture<'static, std::result::Result<Arc<Rows>, Arc<DataFusionError>>>>;
 
-/// What the copies of a subplan have in common.
+/// A plan, and its rows as far as they are computed.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
+    /// What it is, to who asks where memory and disk went.
+    name: &'static str,
     /// What computes the rows.
     plan: Mutex<Arc<dyn ExecutionPlan>>,
     partitions: Vec<Mutex<Option<Computed>>>,
 }
 
 impl Kept {
-    pub(super) fn new(plan: Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn new(name: &'static str, plan: Arc<dyn ExecutionPlan>) -> Self {
         let count = plan.output_partitioning().partition_count();
         let partitions = (0..count).map(|_| Mutex::default()).collect();
-        Self { plan: Mutex::new(plan), partitions }
+        Self { name, plan: Mutex::new(plan), partitions }
     }
 
     /// Computes with `plan` from now on: the same subplan after a rule has changed it.
-    pub(super) fn compute_with(&self, plan: &Arc<dyn ExecutionPlan>) {
+    pub(crate) fn compute_with(&self, plan: &Arc<dyn ExecutionPlan>) {
         *lock(&self.plan) = Arc::clone(plan);
     }
 
     /// The rows of a partition.
-    pub(super) async fn rows(
+    pub(crate) async fn rows(
         &self,
         partition: usize,
         context: Arc<TaskContext>,
@@ -71,7 +76,7 @@ impl Kept {
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Computed> {
         let rows = lock(&self.plan).execute(partition, Arc::clone(context))?;
-        let memory = MemoryConsumer::new(format!("SharedSubplanExec[{partition}]"))
+        let memory = MemoryConsumer::new(format!("{}[{partition}]", self.name))
             .register(context.memory_pool());
         let most = match context.memory_pool().memory_limit() {
             MemoryLimit::Finite(limit) => limit / SHARE / self.partitions.len().max(1),
@@ -80,7 +85,7 @@ impl Kept {
         let spills = SpillMetrics::new(metrics, partition);
         let disk = SpillManager::new(context.runtime_env(), spills, rows.schema())
             .with_compression_type(context.session_config().spill_compression());
-        let task = SpawnedTask::spawn(keep(rows, memory, most, disk));
+        let task = SpawnedTask::spawn(keep(rows, memory, most, disk, self.name));
         let computed = async move {
             let rows = task.join_unwind().await;
             let rows = rows.map_err(|ended| DataFusionError::External(Box::new(ended)));
@@ -135,15 +140,16 @@ async fn keep(
     memory: MemoryReservation,
     most: usize,
     disk: SpillManager,
+    name: &'static str,
 ) -> Result<Rows> {
     let mut batches = Vec::new();
     while let Some(batch) = rows.try_next().await? {
-        let bytes = states::bytes(&batch);
+        let bytes = memory::bytes_of(&batch);
         let has_room = memory.size() + bytes <= most && memory.try_grow(bytes).is_ok();
         batches.push(batch);
         if !has_room {
             let rows = futures::stream::iter(batches.into_iter().map(Ok)).chain(rows);
-            let place = to_disk(rows, &memory, &disk).await?;
+            let place = to_disk(rows, &memory, &disk, name).await?;
             return Ok(Rows { place, disk });
         }
     }
@@ -154,11 +160,12 @@ async fn to_disk(
     mut rows: impl Stream<Item = Result<RecordBatch>> + Unpin,
     memory: &MemoryReservation,
     disk: &SpillManager,
+    name: &'static str,
 ) -> Result<Place> {
-    let mut file = disk.create_in_progress_file("SharedSubplanExec")?;
+    let mut file = disk.create_in_progress_file(name)?;
     while let Some(batch) = rows.try_next().await? {
         file.append_batch(&batch)?;
-        memory.try_shrink(states::bytes(&batch).min(memory.size()))?;
+        memory.try_shrink(memory::bytes_of(&batch).min(memory.size()))?;
     }
     match file.finish()? {
         Some(file) => Ok(Place::Disk(file)),
@@ -202,7 +209,7 @@ mod tests {
         for (memory_bytes, spilled) in [(6_500_000, 0), (6_300_000, 1)] {
             let (context, pool) = context(memory_bytes);
             let metrics = ExecutionPlanMetricsSet::new();
-            let kept = Kept::new(numbers());
+            let kept = Kept::new("numbers", numbers());
             let read = || kept.rows(0, Arc::clone(&context), &metrics);
             let (one, other) = futures::try_join!(read(), read()).unwrap();
             let later = read().await.unwrap();
@@ -222,7 +229,7 @@ mod tests {
     async fn an_error_is_told_to_every_reader() {
         let (context, _) = context(0);
         let metrics = ExecutionPlanMetricsSet::new();
-        let kept = Kept::new(numbers());
+        let kept = Kept::new("numbers", numbers());
         let error = kept.rows(2, context, &metrics).await.err().unwrap().to_string();
         assert!(error.contains("no partition 2"), "{error}");
     }
