@@ -7,6 +7,8 @@
 //! * A sort hands its thousand batches to as many tasks at once, and the news that nobody wants them waits behind them in the
 //!   queue. So a sort key gets a checkpoint: a task that is late does nothing.
 //! * A hash join takes in the rows of one side without waiting. So a key of that side gets a checkpoint.
+//! * What gives its first row after its last input, such as an aggregate, may compute long at its end. So functions of ours
+//!   that search for long know the interrupt.
 //! * Any join may make millions of batches of two that it has read, and what counts or sums them takes one after the
 //!   other. So it gives way after some of them, as operators that read files do.
 //!
@@ -20,19 +22,23 @@
 mod checkpoint;
 mod stoppable;
 
+use crate::error::{EngineError, ErrorKind};
 use checkpoint::Checkpoint;
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::analyze::AnalyzeExec;
 use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec,
     NestedLoopJoinExecBuilder, SortMergeJoinExec,
 };
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::windows::BoundedWindowAggExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stoppable::StoppableExec;
@@ -49,6 +55,11 @@ impl Interrupt {
     fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// What a query that is no longer wanted ends with.
+fn cancelled() -> DataFusionError {
+    EngineError::new(ErrorKind::Cancelled, "the statement was cancelled").into()
 }
 
 /// The same plan, stoppable; that of an `EXPLAIN ANALYZE` only within the conditions of its joins.
@@ -78,7 +89,7 @@ pub(crate) fn guard(
     Ok(guarded.data)
 }
 
-/// A sort or a hash join that stops, in its place.
+/// What computes long without waiting, and stops, in its place.
 fn stoppable(
     node: &Arc<dyn ExecutionPlan>,
     interrupt: &Interrupt,
@@ -88,9 +99,12 @@ fn stoppable(
     } else if let Some(join) = node.downcast_ref::<HashJoinExec>() {
         hashed(join, interrupt)?
     } else {
-        None
+        // Over sorted rows these give rows early, and may still compute long for each.
+        let is_ours_to_call = node.is::<AggregateExec>() || node.is::<BoundedWindowAggExec>();
+        let is_late = is_ours_to_call || node.pipeline_behavior() == EmissionType::Final;
+        is_late.then(|| Arc::clone(node))
     };
-    Ok(runs.map(|runs| Arc::new(StoppableExec::new(node.as_ref(), runs)) as _))
+    Ok(runs.map(|runs| Arc::new(StoppableExec::new(node.as_ref(), runs, interrupt)) as _))
 }
 
 /// Whether an operator may give many batches for one it has read.
@@ -133,4 +147,34 @@ fn hashed(join: &HashJoinExec, interrupt: &Interrupt) -> Result<Option<Arc<dyn E
     let Some((left, _)) = on.first_mut() else { return Ok(None) };
     *left = Checkpoint::before(left, interrupt);
     Ok(Some(Arc::new(HashJoinExecBuilder::from(join).with_on(on).build()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::physical_plan::collect;
+    use datafusion::prelude::SessionContext;
+
+    const FIT: &str = "SELECT bgnbd_fit(CAST(value % 5 AS DOUBLE), CASE WHEN value % 5 = 0 THEN 0.0 ELSE 1.0 + value % 30 END, 40.0) AS fit \
+        FROM generate_series(1, 1000)";
+
+    #[tokio::test]
+    async fn a_fit_that_nobody_waits_for_is_given_up() {
+        let mut context = SessionContext::new();
+        pareto_udfs::install(&mut context).unwrap();
+        for is_stopped in [false, true] {
+            let plan = context.sql(FIT).await.unwrap().create_physical_plan().await.unwrap();
+            let interrupt = Interrupt::default();
+            let plan = guard(plan, &interrupt).unwrap();
+            if is_stopped {
+                interrupt.set();
+            }
+            match collect(plan, context.task_ctx()).await {
+                Ok(rows) => assert_eq!((rows[0].num_rows(), is_stopped), (1, false)),
+                Err(error) => {
+                    assert!(is_stopped && error.to_string().contains("cancelled"), "{error}")
+                }
+            }
+        }
+    }
 }

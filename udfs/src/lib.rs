@@ -29,6 +29,7 @@
 //! | `distribution` | the aggregates that look at how often each amount occurs |
 //! | `ranking`, `amount`, `totals`, `calendar` | order without comparing rows, sums without rounding, days and months |
 //! | `parallel` | shares rows out over the cores |
+//! | `stop` | ends long work that nobody waits for any more |
 //! | `rfm`, `decile`, `concentration`, `segment`, `clv`, `churn` | the packages |
 //! | `chains` | the contracts of whole chains by table name, which a host with tables writes out |
 //! | `distinct` | `count(DISTINCT ..)` of whole numbers and dates, which the planner puts in its place |
@@ -63,6 +64,7 @@ mod ranking;
 mod rfm;
 mod scalar;
 mod segment;
+mod stop;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -84,6 +86,7 @@ pub use manual::manual;
 pub use packed::{Packed, packs};
 pub use segment::map_table::segment_map_text;
 pub use segment::maps::{Cells, MAPS, Map, Range, Rule};
+pub use stop::stoppable;
 
 /// Every function, package by package, in the order of the manual.
 pub fn functions() -> Vec<Function> {

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use crate::stop::Stop;
+
 /// Rows of a chunk of cheap work.
 pub(crate) const CHUNK: usize = 1 << 16;
 
@@ -28,14 +30,15 @@ pub(crate) fn map<R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Adds up what every chunk adds up, in the order of the chunks.
+/// Adds up what every chunk adds up, in the order of the chunks. Work that is to stop leaves chunks out.
 pub(crate) fn sums<const N: usize>(
     rows: usize,
     chunk: usize,
     work: impl Fn(Range<usize>) -> [f64; N] + Sync,
 ) -> [f64; N] {
     let mut total = [0.0; N];
-    for part in map(rows, chunk, work) {
+    let stop = Stop::here();
+    for part in map(rows, chunk, |range| if stop.is_set() { [0.0; N] } else { work(range) }) {
         for (total, part) in total.iter_mut().zip(part) {
             *total += part;
         }
@@ -112,5 +115,18 @@ mod tests {
             });
             assert_eq!(list, (0..rows).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn sums_leave_out_what_nobody_waits_for() {
+        for (is_set, sum) in [(false, 20.0), (true, 0.0)] {
+            let stop = std::sync::Arc::new(is_set.into());
+            let [all] = crate::stoppable(&stop, || sums(20, 7, |rows| [count(rows.len())]));
+            assert_eq!(all.to_bits(), f64::to_bits(sum));
+        }
+    }
+
+    fn count(rows: usize) -> f64 {
+        u32::try_from(rows).unwrap().into()
     }
 }

@@ -4,11 +4,10 @@
 //!
 //! Example: the condition of a nested loop join, evaluated once for some thousand pairs.
 
-use super::Interrupt;
-use crate::error::{EngineError, ErrorKind};
+use super::{Interrupt, cancelled};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use std::fmt;
@@ -68,8 +67,7 @@ impl PhysicalExpr for Checkpoint {
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         if self.interrupt.is_set() {
-            let cancelled = EngineError::new(ErrorKind::Cancelled, "the statement was cancelled");
-            return Err(DataFusionError::from(cancelled));
+            return Err(cancelled());
         }
         self.expr.evaluate(batch)
     }

@@ -22,6 +22,7 @@ use super::model::{Fitted, fields};
 use crate::aggregate::{self, Gather, list_of};
 use crate::args::Arguments;
 use crate::function::{Function, Spec};
+use crate::stop::Stop;
 
 /// Up to this many numbers describe a customer.
 pub(crate) const WIDTH: usize = 3;
@@ -208,6 +209,8 @@ impl Accumulator for Customers {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
+        let stop = Stop::here();
+        stop.check()?;
         self.fold_in();
         // The customers change their form where they are and back again: the search needs the memory of a copy. Where
         // they have weights there is one, of those that are added up for this answer only.
@@ -220,6 +223,8 @@ impl Accumulator for Customers {
         };
         self.collected =
             rows.into_iter().map(|(numbers, weight)| (numbers.map(to_bits), weight)).collect();
+        // A search that was stopped has found nothing.
+        stop.check()?;
         fitted?.to_scalar()
     }
 

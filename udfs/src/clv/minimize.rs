@@ -5,6 +5,8 @@
 //! random starts and no flag of success: the caller judges by the gradient and the curvature at the
 //! point it gets, both of which are returned.
 
+use crate::stop::Stop;
+
 /// A point and what is known about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Lowest {
@@ -100,7 +102,8 @@ fn walk<L: Into<Look>>(
     let mut here = function(&start).at(start, 0);
     let mut inverse = here.bowl().unwrap_or(inverse);
     let mut stuck = false;
-    while here.steps < most_steps && largest(&here.gradient) > flat {
+    let stop = Stop::here();
+    while here.steps < most_steps && largest(&here.gradient) > flat && !stop.is_set() {
         let mut direction: Vec<f64> = inverse.iter().map(|row| -dot(row, &here.gradient)).collect();
         if dot(&direction, &here.gradient) >= 0.0 {
             inverse = identity(size);
@@ -236,6 +239,16 @@ pub(crate) fn invert(matrix: &[Vec<f64>]) -> Option<Matrix> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_that_is_to_stop_takes_no_step() {
+        let bowl = |point: &[f64]| (point[0] * point[0], vec![2.0 * point[0]]);
+        for (is_set, steps) in [(false, 1), (true, 0)] {
+            let stop = std::sync::Arc::new(is_set.into());
+            let found = crate::stoppable(&stop, || minimize(vec![1.5], 1e-9, 100, bowl));
+            assert_eq!(found.steps.min(1), steps);
+        }
+    }
 
     #[test]
     fn finds_the_bottom_of_a_curved_valley() {
