@@ -126,7 +126,7 @@ const LEAST_RUNS: usize = 3;
 /// No further run when those so far took this long together.
 const ENOUGH_S: u64 = 3;
 /// No further run, however few there were, when those so far took this long together.
-const LONG_S: u64 = 10;
+const LONG_S: u64 = 5;
 /// The longest that one query may take, with all its runs.
 const LIMIT_S: u64 = 120;
 /// When all queries of a suite took this long, the rest of them is not asked.
