@@ -40,11 +40,15 @@ impl Location {
         Self { store: Arc::clone(&self.store), root: self.root.clone(), path }
     }
 
-    /// The file below this one that a log names; its name is that of the object, letter for letter.
+    /// The file that a log names: below this place, or where it says if it is a whole address. The name is that of the
+    /// object, letter for letter: what the log encodes was decoded when it was read.
     ///
     /// # Errors
     /// `Corrupt` for a name that no object can have.
     pub fn file(&self, name: &str) -> Result<Path> {
+        if let Some(path) = path_of_address(name) {
+            return Ok(Path::parse(path).unwrap_or_else(|_| Path::from(path)));
+        }
         let name = Path::parse(name).map_err(|error| {
             CatalogError::new(CatalogErrorKind::Corrupt, format!("file {name:?} of a log: {error}"))
         })?;
@@ -71,6 +75,17 @@ impl std::fmt::Display for Location {
             _ => f.write_str(self.url().as_str()),
         }
     }
+}
+
+/// The path in its store of a file whose name is a whole address: `s3://bucket/a/b`, `file:/a/b`, `/a/b`.
+fn path_of_address(name: &str) -> Option<&str> {
+    if name.starts_with('/') {
+        return Some(name);
+    }
+    Url::parse(name).ok()?;
+    let (_, path) = name.split_once(':')?;
+    let Some(with_host) = path.strip_prefix("//") else { return Some(path) };
+    Some(with_host.split_once('/').map_or("", |(_, path)| path))
 }
 
 /// A kind of store.
@@ -103,4 +118,25 @@ pub fn resolve(text: &str) -> Result<Location> {
             .with_hint("use a directory or s3://bucket/prefix")
     })?;
     (backend.open)(&url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_are_below_a_place_or_whole_addresses() {
+        let place = resolve("memory://addresses/warehouse/sales").unwrap();
+        let check = |name: &str, expected: &str| {
+            assert_eq!(place.file(name).unwrap().as_ref(), expected);
+        };
+        check("day=1/a.parquet", "warehouse/sales/day=1/a.parquet");
+        check("at=10:00/a.parquet", "warehouse/sales/at=10:00/a.parquet");
+        check("at=10%3A00/a.parquet", "warehouse/sales/at=10%3A00/a.parquet");
+        check("/elsewhere/a.parquet", "elsewhere/a.parquet");
+        check("file:/elsewhere/a.parquet", "elsewhere/a.parquet");
+        check("file:///my sales/a.parquet", "my sales/a.parquet");
+        check("s3://bucket/sales/at=10%3A00/a.parquet", "sales/at=10%3A00/a.parquet");
+        assert!(place.file("a/../b.parquet").is_err());
+    }
 }

@@ -19,7 +19,7 @@ use crate::state::{CATALOG, DEFAULT_SCHEMA, State};
 use crate::transaction::Transaction;
 use arrow::array::RecordBatch;
 use datafusion::common::TableReference;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::TryStreamExt;
@@ -85,8 +85,14 @@ impl StatementContext {
         })
     }
 
+    /// What plans run with.
+    pub(crate) fn task(&self) -> Arc<TaskContext> {
+        Arc::clone(&self.configured.task)
+    }
+
     /// Plans with another state from now on.
     pub(crate) fn plan_with(&mut self, state: State) {
+        self.configured.task = state.task_ctx();
         self.named = OnceLock::from(state);
     }
 
@@ -287,7 +293,7 @@ impl StatementContext {
                 physical = interrupt::guard(physical, watch.interrupt())?;
                 watch.follow(&physical);
             }
-            Ok(execute_stream(physical, state.task())?)
+            Ok(execute_stream(physical, self.task())?)
         })
     }
 

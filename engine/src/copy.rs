@@ -105,7 +105,7 @@ fn load<'a>(
         let physical = ctx.state().create_physical_plan(plan).await?;
         let title = format!("loading {}", table.table().name);
         let watching = watch::start(ctx, &title, Some(source.bytes()), &physical);
-        let written = table.write(physical, &Operation::Append, ctx.state().task_ctx()).await;
+        let written = table.write(physical, &Operation::Append, ctx.task()).await;
         drop(watching);
         let written = written?;
         let rows = written.rows;

@@ -1,9 +1,9 @@
 //! Writes: INSERT, OVERWRITE, UPDATE, DELETE, MERGE, TRUNCATE and CREATE TABLE AS, each as one atomic commit.
 //!
 //! New files are written first and become visible with the commit; a statement that fails leaves the table as it was.
-//! When another writer commits first and that matters, UPDATE, DELETE and MERGE are run again on the newest version of every
-//! table that they read ([`renewed`]), and an INSERT that gave surrogate keys on that of its table, a hundred times at most;
-//! OVERWRITE fails with a conflict that says so.
+//! When another writer commits first and that matters, a statement is run again, a hundred times at most: UPDATE, DELETE and
+//! MERGE on the newest version of every table that they read ([`renewed`]). An INSERT writes its rows again only if both
+//! writers gave them surrogate keys. OVERWRITE fails with a conflict that says so.
 //!
 //! Files are never changed in place: a row that changes means that its file is written anew ([`rewrite`]).
 
@@ -116,8 +116,7 @@ async fn insert_into(
     input: &LogicalPlan,
     operation: &Operation,
 ) -> Result<u64> {
-    let written =
-        table.write(physical(ctx, input).await?, operation, ctx.state().task_ctx()).await?;
+    let written = table.write(physical(ctx, input).await?, operation, ctx.task()).await?;
     let rows = written.rows;
     if rows == 0 && *operation == Operation::Append {
         return Ok(0);
@@ -275,7 +274,7 @@ pub(crate) fn create_table_as<'a>(
             if table.columns.is_empty() { columns_of(&input)? } else { table.columns.clone() };
         let placed = warehouse.place_table(Table { columns, ..table });
         let plan = physical(ctx, &input).await?;
-        let written = warehouse.write_new(&placed, plan, ctx.state().task_ctx()).await?;
+        let written = warehouse.write_new(&placed, plan, ctx.task()).await?;
         let rows = written.rows;
         warehouse.create_table(&placed, Some(written)).await?;
         let name = placed.name.clone();
@@ -316,7 +315,7 @@ pub(crate) fn create_temporary<'a>(
         let written = match &input {
             Some(input) => {
                 let plan = physical(ctx, input).await?;
-                Some(warehouse.write_new(&placed, plan, ctx.state().task_ctx()).await?)
+                Some(warehouse.write_new(&placed, plan, ctx.task()).await?)
             }
             None => None,
         };

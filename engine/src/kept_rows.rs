@@ -4,8 +4,10 @@
 //! makes of what it decided once ([`crate::dml`]).
 //!
 //! Each partition is computed once, by a task of its own, so that it goes on when the reader that asked first needs no
-//! more, and ends when nobody holds it. Rows stay in memory while there is room, a quarter of the pool at most, because what
-//! reads them needs the rest; then all of that partition go to disk, where each reader reads them for itself.
+//! more, and ends when nobody holds it. Rows stay in memory while there is room, an eighth of the pool at most, because what
+//! reads them needs the rest, and a MERGE keeps the rows of several plans; then all of that partition go to disk, where each
+//! reader reads them for itself. When the last partition has begun, the plan itself is let go, and with it the memory that it
+//! holds: for hash tables, and for the kept rows that it reads.
 
 use crate::memory;
 use arrow::array::RecordBatch;
@@ -13,16 +15,18 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::spill::SpillManager;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The part of the memory pool that the rows of one plan may take: one in so many.
-const SHARE: usize = 4;
+const SHARE: usize = 8;
 
 type Computed = Shared<BoxFuture<'static, std::result::Result<Arc<Rows>, Arc<DataFusionError>>>>;
 
@@ -31,16 +35,18 @@ type Computed = Shared<BoxFuture<'static, std::result::Result<Arc<Rows>, Arc<Dat
 pub(crate) struct Kept {
     /// What it is, to who asks where memory and disk went.
     name: &'static str,
-    /// What computes the rows.
+    /// What computes the rows, until all partitions have begun.
     plan: Mutex<Arc<dyn ExecutionPlan>>,
     partitions: Vec<Mutex<Option<Computed>>>,
+    /// How many of them have not begun.
+    left: AtomicUsize,
 }
 
 impl Kept {
     pub(crate) fn new(name: &'static str, plan: Arc<dyn ExecutionPlan>) -> Self {
         let count = plan.output_partitioning().partition_count();
         let partitions = (0..count).map(|_| Mutex::default()).collect();
-        Self { name, plan: Mutex::new(plan), partitions }
+        Self { name, plan: Mutex::new(plan), partitions, left: AtomicUsize::new(count) }
     }
 
     /// Computes with `plan` from now on: the same subplan after a rule has changed it.
@@ -75,7 +81,7 @@ impl Kept {
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Computed> {
-        let rows = lock(&self.plan).execute(partition, Arc::clone(context))?;
+        let rows = self.begin(partition, context)?;
         let memory = MemoryConsumer::new(format!("{}[{partition}]", self.name))
             .register(context.memory_pool());
         let most = match context.memory_pool().memory_limit() {
@@ -92,6 +98,21 @@ impl Kept {
             rows.flatten().map(Arc::new).map_err(Arc::new)
         };
         Ok(computed.boxed().shared())
+    }
+
+    /// Starts a partition, and lets go of the plan with the last of them: nobody starts another one.
+    fn begin(
+        &self,
+        partition: usize,
+        context: &Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let mut plan = lock(&self.plan);
+        let rows = plan.execute(partition, Arc::clone(context))?;
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let nothing = EmptyExec::new(plan.schema());
+            *plan = Arc::new(nothing);
+        }
+        Ok(rows)
     }
 }
 
@@ -205,8 +226,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_reader_gets_all_rows_from_memory_or_disk() {
-        // The partition has 800,000 bytes, and may have an eighth of the memory.
-        for (memory_bytes, spilled) in [(6_500_000, 0), (6_300_000, 1)] {
+        // The partition has 800,000 bytes, and may have a sixteenth of the memory.
+        for (memory_bytes, spilled) in [(13_000_000, 0), (12_600_000, 1)] {
             let (context, pool) = context(memory_bytes);
             let metrics = ExecutionPlanMetricsSet::new();
             let kept = Kept::new("numbers", numbers());
@@ -222,6 +243,24 @@ mod tests {
             assert_eq!(all(none).await, Vec::<i64>::new());
             drop(kept);
             assert_eq!(pool.reserved(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_plan_is_let_go_when_its_last_partition_has_begun() {
+        let (context, _) = context(13_000_000);
+        let metrics = ExecutionPlanMetricsSet::new();
+        let plan = numbers();
+        let held = Arc::downgrade(&plan);
+        let kept = Kept::new("numbers", plan);
+        let first = kept.rows(0, Arc::clone(&context), &metrics).await.unwrap();
+        assert!(held.upgrade().is_some());
+        let last = kept.rows(1, Arc::clone(&context), &metrics).await.unwrap();
+        assert!(held.upgrade().is_none());
+        assert_eq!(all(last).await, Vec::<i64>::new());
+        let again = kept.rows(0, context, &metrics).await.unwrap();
+        for rows in [first, again] {
+            assert_eq!(all(rows).await.len(), 100_000);
         }
     }
 

@@ -93,6 +93,8 @@ pub(crate) struct Relations {
     template: State,
     /// Whether the statement reads anything but tables of the warehouse, by functions that always answer the same.
     fleeting: AtomicBool,
+    /// Whether rules stand in the statement in place of the name of a segment map.
+    holds_map: AtomicBool,
     /// Whose changes the statement sees before they are committed.
     transaction: Option<Arc<Transaction>>,
     /// The tables and views that the statement itself names.
@@ -127,6 +129,7 @@ impl Relations {
             rights,
             template,
             fleeting: AtomicBool::new(false),
+            holds_map: AtomicBool::new(false),
             transaction: None,
             read: std::sync::Mutex::default(),
             opened: Mutex::default(),
@@ -221,6 +224,11 @@ impl Relations {
                     full(&table.name)
                 )));
             }
+            let is_foreign = matches!(table.storage, Storage::Delta { managed: false, .. });
+            if is_foreign && at != AsOf::Latest {
+                // Others may make the table anew, and then its old versions are other ones under the same numbers.
+                self.note_fleeting();
+            }
             let key = (table.id, versioned("", &at));
             let mut opened = self.opened.lock().await;
             if let Some(version) = opened.get(&key) {
@@ -255,6 +263,16 @@ impl Relations {
     /// Notes that the statement's answer depends on more than tables.
     pub(crate) fn note_fleeting(&self) {
         self.fleeting.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that a segment map was read, whose rules stand in the statement in place of its name.
+    pub(crate) fn note_map(&self) {
+        self.holds_map.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a segment map was read.
+    pub(crate) fn holds_map(&self) -> bool {
+        self.holds_map.load(Ordering::Relaxed)
     }
 
     /// Makes files readable under a relation name, until the statement ends.

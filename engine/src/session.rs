@@ -32,7 +32,7 @@ use crate::state::{DEFAULT_SCHEMA, State};
 use crate::transaction::Transaction;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::session_state::SessionState;
-use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream};
+use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use futures::future::BoxFuture;
 use pareto_catalog::ScanCache;
@@ -100,6 +100,8 @@ pub(crate) struct Chosen {
 pub(crate) struct Configured {
     pub(crate) chosen: Chosen,
     pub(crate) state: State,
+    /// What plans run with.
+    pub(crate) task: Arc<TaskContext>,
 }
 
 impl std::fmt::Debug for Session {
@@ -310,7 +312,7 @@ impl Session {
         let mut state = self.engine.base().copy();
         self.configure(&mut state, &chosen)?;
         state.mark_start_execution();
-        let configured = Configured { chosen, state: state.into() };
+        let configured = Configured { chosen, task: state.task_ctx(), state: state.into() };
         *kept = Some(configured.clone());
         Ok(configured)
     }

@@ -22,12 +22,10 @@ use crate::error::Result;
 use crate::settings::ParetoOptions;
 use crate::sql::Timestamps;
 use datafusion::common::config::SpillCompression;
-use datafusion::execution::TaskContext;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use pareto_catalog::{HotColumns, ScanCache};
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -58,22 +56,6 @@ impl State {
     /// A state of one's own, to be changed. It has hundreds of names to copy.
     pub(crate) fn copy(&self) -> SessionState {
         self.0.state().clone()
-    }
-
-    /// What a plan runs with. Functions by name stay behind: a plan of this process holds those it calls.
-    pub(crate) fn task(&self) -> Arc<TaskContext> {
-        let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
-        let (scalar, higher_order, aggregate, window) = none;
-        Arc::new(TaskContext::new(
-            None,
-            self.session_id().to_owned(),
-            self.config().clone(),
-            scalar,
-            higher_order,
-            aggregate,
-            window,
-            Arc::clone(self.runtime_env()),
-        ))
     }
 }
 

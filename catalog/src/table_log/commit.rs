@@ -6,16 +6,17 @@
 //! * a rewrite goes on top if every file it removes is still there (rows appended meanwhile stay as they are);
 //! * a statement whose answer depends on the whole table (OVERWRITE, MERGE) does not, nor does one that gave rows their
 //!   surrogate keys: it is a `Conflict`, run it again;
-//! * a change of columns is a `Conflict` for everyone.
+//! * a change of columns is a `Conflict` for everyone, and so is a foreign table that was removed and made anew.
 //!
 //! Never leaves half a commit: the log entry is created whole or not at all. Once it is there the commit has happened,
 //! whatever becomes of the work after it (a checkpoint, the cleaning of the log). Where the store does not tell whether it
 //! is there, the commit is in doubt: the error says so, and its files stay.
 
 use super::log_store::InDoubt;
+use super::unfinished::Unfinished;
 use super::write::Written;
 use super::{TableVersion, delta_error, features};
-use crate::{CatalogError, CatalogErrorKind, Result};
+use crate::{CatalogError, CatalogErrorKind, Result, Storage};
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::{
     CommitBuilder, CommitProperties, TableReference, TransactionError,
@@ -129,7 +130,7 @@ impl TableVersion {
     ///
     /// # Errors
     /// `Conflict` when another writer's change stands in the way; `Unsupported` for a table with rules that the operation
-    /// would not keep. Nothing is changed then.
+    /// would not keep. Nothing is changed then, and the files are left to VACUUM.
     pub fn commit<'a>(
         &'a self,
         written: Option<Written>,
@@ -137,7 +138,7 @@ impl TableVersion {
         operation: &'a Operation,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            features::allow(self, operation)?;
+            features::allow_commit(self, operation, removal)?;
             let mut actions: Vec<Action> = Vec::new();
             // Until a version names the files, VACUUM must not take them for lost ones.
             let unfinished = written.as_ref().and_then(|written| written.unfinished.clone());
@@ -148,7 +149,11 @@ impl TableVersion {
             }
             let removed = self.removals(removal, operation, &mut actions);
             let commit = self.commit_actions(actions, &removed, operation, numbered).await;
-            drop(unfinished);
+            if commit.as_ref().is_err_and(|failed| failed.in_doubt) {
+                Unfinished::keep(unfinished);
+            } else {
+                drop(unfinished);
+            }
             commit.map_err(|failed| failed.error)
         })
     }
@@ -163,6 +168,12 @@ impl TableVersion {
         numbered: bool,
     ) -> BoxFuture<'a, Result<u64, Failed>> {
         Box::pin(async move {
+            let is_own = matches!(self.table.storage, Storage::Delta { managed: true, .. });
+            // What was read of one table must not change another that was made at its place meanwhile.
+            if !is_own && self.log.is_gone(self).await? {
+                let why = "the version that it read is not in the table's log any more";
+                return Err(self.conflict(why).into());
+            }
             let mut base = self.snapshot.clone();
             for _ in 0..ATTEMPTS {
                 match self.commit_after(&base, actions.clone(), operation).await {
@@ -303,7 +314,7 @@ fn doubt(error: &DeltaTableError) -> Option<&InDoubt> {
 mod tests {
     use super::*;
     use crate::table_log::{AsOf, TableLog};
-    use crate::{Column, Name, Storage, Table};
+    use crate::{Column, Name, Table};
     use arrow::datatypes::DataType;
     use deltalake_core::kernel::Add;
     use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! Tables that the native scan must not read: rows marked deleted, renamed columns, features it has no code for.
 //!
-//! Those go through Delta's own scan, which is correct and slower, and are read-only here. The list of features that
+//! Those go through Delta's own scan, which is correct and slower. None of their rows can be changed here, for rows are
+//! found by the native scan; whether rows can be added is another matter ([`super::features`]). The list of features that
 //! the native scan may read is an allow-list: an unknown feature is never guessed to be harmless.
 
 use super::{TableVersion, delta_error};
@@ -32,7 +33,7 @@ pub(crate) fn reads_natively(snapshot: &EagerSnapshot, adds: &[Add]) -> bool {
         })
 }
 
-/// Refuses a write to a table that the native scan cannot read back.
+/// Refuses a change of rows in a table that the native scan cannot read: it could not find them.
 pub(super) fn writes_natively(version: &TableVersion) -> Result<()> {
     if reads_natively(&version.snapshot, version.adds()) {
         return Ok(());
@@ -40,7 +41,7 @@ pub(super) fn writes_natively(version: &TableVersion) -> Result<()> {
     Err(CatalogError::new(
         CatalogErrorKind::Unsupported,
         format!(
-            "table {} uses deletion vectors or renamed columns: it can be read, not changed",
+            "table {} uses deletion vectors, renamed columns or a feature of readers that Pareto does not know: no row of it can be changed",
             version.table.name
         ),
     )

@@ -2,15 +2,17 @@
 //!
 //! Other programs put rules into a table's log: CHECK constraints, generated columns, a feed of changes. Who writes to the
 //! table must keep them, and no later reader can tell that somebody did not. So a write is refused, before a file of it is
-//! written, when the table asks for something that it would not get. Reading is another matter ([`super::fallback`]).
+//! written, when the table asks for something that it would not get. Whether a MERGE removes rows is known only when it is
+//! committed, and is asked then. Reading is another matter ([`super::fallback`]).
 //!
 //! | The table has | Refused | Because |
 //! |---|---|---|
-//! | a feature that is not on the list, protocol version 6, 8 and above | every write | nobody knows here what it asks |
+//! | a feature that is not on the list (`identityColumns` and `allowColumnDefaults` are not), protocol version 6, 8 and above | every write | nobody knows here what it asks |
 //! | renamed columns | every write | files would have other names in them |
-//! | `delta.appendOnly` | what removes rows | that is what it says; OPTIMIZE removes none |
-//! | a feed of changes | UPDATE, DELETE, MERGE | they would have to write the feed; what only adds or replaces all is read off its files |
-//! | CHECK constraints, invariants, foreign generated columns, identity columns, defaults | what brings rows | they are not evaluated |
+//! | `delta.appendOnly` | what removes rows | that is what it says; OPTIMIZE removes none, nor does a MERGE that only inserts |
+//! | a feed of changes | UPDATE, DELETE, a MERGE that does not only insert | they would have to write the feed; what only adds or replaces all is read off its files |
+//! | CHECK constraints, invariants, foreign generated columns | what brings rows | they are not evaluated |
+//! | columns that number their rows or have a default (`CURRENT_DEFAULT`), without the feature for it | what brings rows | they are not evaluated; with the feature every write is refused, see above |
 //!
 //! The protocol's version alone says little: a table of version 4 may have generated columns and mostly has none. What
 //! counts is what its metadata says, whatever the version. The generated columns of our own partitions are computed by the
@@ -19,7 +21,7 @@
 //! Never evaluates a rule. Example: `INSERT` into a table with `delta.constraints.positive = 'amount > 0'` is refused, and
 //! `DELETE` is not: the rows that stay have kept the rule.
 
-use super::{Operation, TableVersion, create};
+use super::{Operation, Removal, TableVersion, create};
 use crate::{CatalogError, CatalogErrorKind, PartitionTerm, Result};
 use deltalake_core::kernel::{DataType, StructField};
 
@@ -67,7 +69,7 @@ impl Operation {
         }
     }
 
-    /// Whether it takes rows away, changed ones among them.
+    /// Whether rows are gone with the files that it removes, changed ones among them.
     fn removes_rows(&self) -> bool {
         match self {
             Self::Overwrite | Self::Delete { .. } | Self::Update { .. } | Self::Merge { .. } => {
@@ -86,12 +88,38 @@ impl Operation {
     }
 }
 
-/// Refuses a write that would break what the table asks for.
+/// Refuses a write that would break what the table asks for, as far as that is known before its first file is written.
 pub(super) fn allow(version: &TableVersion, operation: &Operation) -> Result<()> {
+    let removes_files = match operation {
+        Operation::Delete { .. } | Operation::Update { .. } => true,
+        Operation::Overwrite => !version.adds().is_empty(),
+        // A MERGE may only insert; the others remove no rows.
+        Operation::Merge { .. } | Operation::Append | Operation::Optimize { .. } => false,
+    };
+    check(version, operation, removes_files)
+}
+
+/// Refuses a commit that would break what the table asks for, by the files that it removes.
+pub(super) fn allow_commit(
+    version: &TableVersion,
+    operation: &Operation,
+    removal: &Removal,
+) -> Result<()> {
+    let removes_files = match removal {
+        Removal::Nothing => false,
+        Removal::Everything => !version.adds().is_empty(),
+        Removal::Files(paths) => !paths.is_empty(),
+    };
+    check(version, operation, removes_files)
+}
+
+fn check(version: &TableVersion, operation: &Operation, removes_files: bool) -> Result<()> {
+    let removes_rows = removes_files && operation.removes_rows();
+    let rewrites_rows = removes_files && operation.rewrites_rows();
     let why = unknown(version)
         .or_else(|| renamed(version))
-        .or_else(|| operation.removes_rows().then(|| append_only(version)).flatten())
-        .or_else(|| operation.rewrites_rows().then(|| change_feed(version)).flatten())
+        .or_else(|| removes_rows.then(|| append_only(version)).flatten())
+        .or_else(|| rewrites_rows.then(|| change_feed(version)).flatten())
         .or_else(|| operation.brings_rows().then(|| rule(version)).flatten());
     why.map_or(Ok(()), |why| Err(refusal(version, operation.statement(), &why)))
 }
@@ -222,6 +250,7 @@ mod tests {
     use super::*;
     use crate::table_log::foreign::Foreign;
     use serde_json::{Value, json};
+    use std::collections::HashSet;
 
     fn operations() -> [Operation; 6] {
         [
@@ -242,8 +271,14 @@ mod tests {
         json!({"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": names})
     }
 
+    /// Asks before the write, and again before a commit that removes this.
+    fn asked(version: &TableVersion, operation: &Operation, removal: &Removal) -> Result<()> {
+        allow(version, operation)?;
+        allow_commit(version, operation, removal)
+    }
+
     /// A table with this protocol, these settings and this metadata of its column refuses these statements, and says so.
-    async fn check(
+    async fn refuses(
         protocol: &Value,
         settings: &Value,
         column: &Value,
@@ -256,7 +291,7 @@ mod tests {
         assert_eq!(version.files().len(), 1, "it can be read");
         for operation in operations() {
             let statement = operation.statement();
-            match allow(&version, &operation) {
+            match asked(&version, &operation, &Removal::Everything) {
                 Ok(()) => assert!(!refused.contains(&statement), "{statement} was let through"),
                 Err(error) => {
                     assert!(refused.contains(&statement), "{error}");
@@ -278,7 +313,7 @@ mod tests {
     async fn what_a_protocol_allows_and_a_table_does_not_have_asks_for_nothing() {
         let nothing = json!({});
         for number in 1..=5 {
-            check(&version(number), &nothing, &nothing, &NONE, "").await;
+            refuses(&version(number), &nothing, &nothing, &NONE, "").await;
         }
         let listed = features(&[
             "appendOnly",
@@ -287,9 +322,9 @@ mod tests {
             "generatedColumns",
             "invariants",
         ]);
-        check(&listed, &nothing, &nothing, &NONE, "").await;
+        refuses(&listed, &nothing, &nothing, &NONE, "").await;
         let off = json!({"delta.appendOnly": "false", "delta.enableChangeDataFeed": "false"});
-        check(&listed, &off, &nothing, &NONE, "").await;
+        refuses(&listed, &off, &nothing, &NONE, "").await;
     }
 
     #[tokio::test]
@@ -297,37 +332,62 @@ mod tests {
         let nothing = json!({});
         let positive = json!({"delta.constraints.positive": "amount > 0"});
         let why = "its rows must satisfy \"positive\" (amount > 0)";
-        check(&version(3), &positive, &nothing, &BRINGING, why).await;
-        check(&features(&["checkConstraints"]), &positive, &nothing, &BRINGING, why).await;
+        refuses(&version(3), &positive, &nothing, &BRINGING, why).await;
+        refuses(&features(&["checkConstraints"]), &positive, &nothing, &BRINGING, why).await;
         let invariant =
             json!({"delta.invariants": r#"{"expression":{"expression":"amount > 3"}}"#});
-        check(&version(2), &nothing, &invariant, &BRINGING, "amount > 3").await;
+        refuses(&version(2), &nothing, &invariant, &BRINGING, "amount > 3").await;
         let generated = json!({"delta.generationExpression": "1 + 1"});
         let why = "column \"amount\" is generated (1 + 1)";
-        check(&version(4), &nothing, &generated, &BRINGING, why).await;
+        refuses(&version(4), &nothing, &generated, &BRINGING, why).await;
         let identity = json!({"delta.identity.start": 1, "delta.identity.step": 1});
-        check(&version(2), &nothing, &identity, &BRINGING, "numbers of its own").await;
+        refuses(&version(2), &nothing, &identity, &BRINGING, "numbers of its own").await;
         let default = json!({"CURRENT_DEFAULT": "7"});
-        check(&version(2), &nothing, &default, &BRINGING, "the default 7").await;
+        refuses(&version(2), &nothing, &default, &BRINGING, "the default 7").await;
     }
 
     #[tokio::test]
     async fn rules_about_removal_refuse_what_removes() {
         let nothing = json!({});
         let only = json!({"delta.appendOnly": "true"});
-        check(&version(2), &only, &nothing, &REMOVING, "no row of it may be removed").await;
+        refuses(&version(2), &only, &nothing, &REMOVING, "no row of it may be removed").await;
         let fed = json!({"delta.enableChangeDataFeed": "true"});
         let rewriting = ["DELETE", "UPDATE", "MERGE"];
-        check(&version(4), &fed, &nothing, &rewriting, "its changes are recorded").await;
+        refuses(&version(4), &fed, &nothing, &rewriting, "its changes are recorded").await;
+    }
+
+    #[tokio::test]
+    async fn what_removes_nothing_is_let_through() {
+        let (protocol, nothing) = (version(4), json!({}));
+        let merge = Operation::Merge { predicate: None };
+        let none = Removal::Files(HashSet::new());
+        let one = Removal::Files(HashSet::from(["a.parquet".to_owned()]));
+        for setting in ["delta.appendOnly", "delta.enableChangeDataFeed"] {
+            let foreign = Foreign::new();
+            let settings = json!({setting: "true"});
+            let mut actions = Foreign::first("one", &protocol, &settings, &nothing, "a.parquet");
+            foreign.write(0, &actions);
+            let opened = foreign.open(None).await.unwrap();
+            assert!(asked(&opened, &merge, &none).is_ok(), "a MERGE that only inserts");
+            assert!(allow(&opened, &merge).is_ok(), "it may turn out to only insert");
+            assert!(allow_commit(&opened, &merge, &one).is_err(), "it does not");
+
+            let empty = Foreign::new();
+            actions.pop();
+            empty.write(0, &actions);
+            let opened = empty.open(None).await.unwrap();
+            assert!(opened.files().is_empty());
+            assert!(asked(&opened, &Operation::Overwrite, &Removal::Everything).is_ok());
+        }
     }
 
     #[tokio::test]
     async fn what_is_not_known_refuses_every_write() {
         let nothing = json!({});
-        check(&version(6), &nothing, &nothing, &ALL, "version 6 of Delta's protocol").await;
+        refuses(&version(6), &nothing, &nothing, &ALL, "version 6 of Delta's protocol").await;
         for name in ["identityColumns", "checkpointProtection", "somethingNew"] {
             let why = format!("the Delta feature {name}");
-            check(&features(&[name]), &nothing, &nothing, &ALL, &why).await;
+            refuses(&features(&[name]), &nothing, &nothing, &ALL, &why).await;
         }
     }
 
@@ -338,7 +398,7 @@ mod tests {
             json!({"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1"});
         let column =
             json!({"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "col-1"});
-        check(&protocol, &settings, &column, &ALL, "delta.columnMapping.mode = name").await;
+        refuses(&protocol, &settings, &column, &ALL, "delta.columnMapping.mode = name").await;
     }
 
     #[tokio::test]

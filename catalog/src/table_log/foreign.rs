@@ -75,6 +75,11 @@ impl Foreign {
         }})
     }
 
+    /// The action that removes a file, and when it was removed.
+    pub(super) fn removed(file: &str, at_ms: i64) -> Value {
+        json!({"remove": {"path": file, "deletionTimestamp": at_ms, "dataChange": true}})
+    }
+
     /// The file of this name.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)

@@ -9,8 +9,9 @@
 //! read from its beginning.
 
 use super::{TableLog, TableVersion};
+use crate::Result;
 use chrono::{DateTime, Utc};
-use object_store::ObjectStoreExt;
+use object_store::{ObjectMeta, ObjectStoreExt};
 
 /// What is read of `_last_checkpoint`.
 #[derive(serde::Deserialize)]
@@ -24,6 +25,12 @@ pub(super) struct LogEntry {
     e_tag: Option<String>,
     modified: DateTime<Utc>,
     bytes: u64,
+}
+
+impl LogEntry {
+    fn of(found: ObjectMeta) -> Self {
+        Self { e_tag: found.e_tag, modified: found.last_modified, bytes: found.size }
+    }
 }
 
 /// Which version of which table at a place something was read from.
@@ -84,11 +91,21 @@ impl TableLog {
         }
     }
 
+    /// Whether the entry that made a version is gone, or another one is in its place: the table was removed, and perhaps
+    /// made anew. A version whose entry was never looked up counts as there.
+    pub(super) async fn is_gone(&self, version: &TableVersion) -> Result<bool> {
+        let Stamp { version, entry: Some(entry) } = version.stamp() else { return Ok(false) };
+        match self.location.store.head(&self.entry_path(version)).await {
+            Ok(found) => Ok(LogEntry::of(found) != entry),
+            Err(object_store::Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The entry that made a version, if the store has it.
     pub(super) async fn entry(&self, version: u64) -> Option<LogEntry> {
         let path = self.entry_path(version);
-        let found = self.location.store.head(&path).await.ok()?;
-        Some(LogEntry { e_tag: found.e_tag, modified: found.last_modified, bytes: found.size })
+        self.location.store.head(&path).await.ok().map(LogEntry::of)
     }
 
     fn entry_path(&self, version: u64) -> object_store::path::Path {
@@ -98,9 +115,12 @@ impl TableLog {
 
 #[cfg(test)]
 mod tests {
-    use crate::table_log::TableVersion;
     use crate::table_log::foreign::Foreign;
+    use crate::table_log::{Operation, TableVersion};
+    use crate::{CatalogErrorKind, Result};
+    use deltalake_core::kernel::{Action, Add};
     use serde_json::{Value, json};
+    use std::collections::HashSet;
 
     fn first(id: &str, file: &str) -> Vec<Value> {
         let protocol = json!({"minReaderVersion": 1, "minWriterVersion": 2});
@@ -161,5 +181,32 @@ mod tests {
         // None.
         foreign.remove();
         assert!(foreign.open(Some(&fewer)).await.is_err());
+    }
+
+    async fn append(version: &TableVersion, name: &str) -> Result<u64> {
+        let add = Add { path: name.to_owned(), size: 1, data_change: true, ..Add::default() };
+        let (actions, nothing) = (vec![Action::Add(add)], HashSet::new());
+        let commit = version.commit_actions(actions, &nothing, &Operation::Append, false);
+        commit.await.map_err(|failed| failed.error)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_committed_to_a_table_made_anew_meanwhile() {
+        let foreign = Foreign::new();
+        foreign.write(0, &first("one", "a.parquet"));
+        let opened = foreign.open(None).await.unwrap();
+        // Several commits of one version go on top of each other.
+        assert_eq!(append(&opened, "b.parquet").await.unwrap(), 1);
+        assert_eq!(append(&opened, "c.parquet").await.unwrap(), 2);
+
+        foreign.remove();
+        foreign.write(0, &first("another", "second_a.parquet"));
+        let error = append(&opened, "d.parquet").await.unwrap_err();
+        assert_eq!(error.kind, CatalogErrorKind::Conflict);
+        assert!(!foreign.path("_delta_log/00000000000000000001.json").exists());
+        foreign.remove();
+        let error = append(&opened, "d.parquet").await.unwrap_err();
+        assert_eq!(error.kind, CatalogErrorKind::Conflict);
+        assert!(!foreign.path("_delta_log").exists());
     }
 }

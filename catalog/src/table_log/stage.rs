@@ -38,8 +38,8 @@ pub(super) struct Staged {
     operations: Vec<Operation>,
     /// Set when nobody knows whether the commit happened: a version may name the files then.
     in_doubt: Arc<AtomicBool>,
-    /// Keeps VACUUM from the files until the commit.
-    unfinished: Vec<Arc<Unfinished>>,
+    /// Keeps VACUUM from the files until the commit. It is that of the first write, which is the oldest.
+    unfinished: Option<Arc<Unfinished>>,
 }
 
 impl TableVersion {
@@ -61,7 +61,7 @@ impl TableVersion {
             ))
             .with_hint("run the statement outside of a transaction"));
         }
-        features::allow(self, operation)?;
+        features::allow_commit(self, operation, removal)?;
         let mut staged = self.staged.as_deref().cloned().unwrap_or_default();
         let (mut adds, mut files) = (Vec::new(), Vec::new());
         for (add, file) in self.adds().iter().zip(self.data_files()) {
@@ -79,7 +79,9 @@ impl TableVersion {
                 staged.removed.insert(add.path.clone());
             }
         }
-        staged.unfinished.extend(written.as_ref().and_then(|written| written.unfinished.clone()));
+        if staged.unfinished.is_none() {
+            staged.unfinished = written.as_ref().and_then(|written| written.unfinished.clone());
+        }
         staged.numbered |= written.as_ref().is_some_and(|written| written.numbered);
         for mut add in written.map(Written::into_adds).unwrap_or_default() {
             add.data_change = true;
@@ -122,6 +124,9 @@ impl TableVersion {
             let version = self.commit_actions(actions, &removed, &operation, staged.numbered);
             let version = version.await.map_err(|failed| {
                 staged.in_doubt.fetch_or(failed.in_doubt, Ordering::AcqRel);
+                if failed.in_doubt {
+                    Unfinished::keep(staged.unfinished.clone());
+                }
                 failed.error
             })?;
             let kept: HashSet<&str> = staged.added.iter().map(|add| add.path.as_str()).collect();

@@ -41,6 +41,12 @@ impl Unfinished {
         Arc::new(Self(number))
     }
 
+    /// Lets a write be under way until the process ends. That is for a commit that is in doubt: it may still come and name
+    /// the files, and nobody will be told when it does.
+    pub(super) fn keep(write: Option<Arc<Self>>) {
+        std::mem::forget(write);
+    }
+
     /// When the oldest write to the table at this place began that is under way.
     pub(super) fn oldest(place: &Location) -> Option<i64> {
         let place = place.to_string();
@@ -59,6 +65,13 @@ impl Drop for Unfinished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table_log::foreign::Foreign;
+    use crate::table_log::{Operation, Removal, TableVersion};
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::datasource::source::DataSourceExec;
+    use datafusion::execution::TaskContext;
+    use serde_json::json;
 
     #[test]
     fn a_write_is_under_way_while_somebody_holds_it() {
@@ -75,5 +88,52 @@ mod tests {
         assert_eq!(Unfinished::oldest(&place), Some(9));
         drop(second);
         assert_eq!(Unfinished::oldest(&place), None);
+    }
+
+    #[test]
+    fn a_write_that_is_kept_does_not_end() {
+        let place = crate::store::resolve("memory://unfinished/kept").unwrap();
+        let write = Unfinished::begin(&place, 7);
+        Unfinished::keep(Some(Arc::clone(&write)));
+        drop(write);
+        assert_eq!(Unfinished::oldest(&place), Some(7));
+    }
+
+    /// The rows to be written to the table.
+    fn rows(version: &TableVersion) -> Arc<DataSourceExec> {
+        let amounts: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let batch = RecordBatch::try_new(version.schema(), vec![amounts]).unwrap();
+        MemorySourceConfig::try_new_exec(&[vec![batch]], version.schema(), None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn writing_is_under_way_until_the_commit() {
+        let foreign = Foreign::new();
+        let protocol = json!({"minReaderVersion": 1, "minWriterVersion": 2});
+        let (settings, column) = (json!({}), json!({}));
+        foreign.write(0, &Foreign::first("one", &protocol, &settings, &column, "a.parquet"));
+        let place = &foreign.log.location;
+        let (append, nothing) = (Operation::Append, Removal::Nothing);
+        let context = || Arc::new(TaskContext::default());
+
+        let version = foreign.open(None).await.unwrap();
+        let written = version.write(rows(&version), &append, context()).await.unwrap();
+        assert!(Unfinished::oldest(place).is_some());
+        version.commit(Some(written), &nothing, &append).await.unwrap();
+        assert_eq!(Unfinished::oldest(place), None);
+
+        let version = foreign.open(Some(&version)).await.unwrap();
+        let written = version.write(rows(&version), &append, context()).await.unwrap();
+        let began_ms = Unfinished::oldest(place);
+        let first = version.stage(Some(written), &nothing, &append).unwrap();
+        assert!(began_ms.is_some());
+        assert_eq!(Unfinished::oldest(place), began_ms);
+        let written = first.write(rows(&first), &append, context()).await.unwrap();
+        let second = first.stage(Some(written), &nothing, &append).unwrap();
+        drop(first);
+        assert_eq!(Unfinished::oldest(place), began_ms, "the second holds what the first held");
+        assert_eq!(second.commit_staged().await.unwrap(), Some(2));
+        drop(second);
+        assert_eq!(Unfinished::oldest(place), None);
     }
 }

@@ -205,10 +205,7 @@ pub(super) fn data_file(
     table: &Table,
     add: &Add,
 ) -> Result<DataFile> {
-    let path = match url::Url::parse(&add.path) {
-        Ok(url) => object_store::path::Path::from(url.path()),
-        Err(_) => log.location.file(&add.path)?,
-    };
+    let path = log.location.file(&add.path)?;
     let partition = layout
         .partition_scalars(&add.partition_values)
         .map_err(|error| error.during(format!("file {}", add.path)))?;

@@ -259,7 +259,7 @@ pub(super) fn load<'a>(
             Some(source.bytes()),
             &plan,
         );
-        let written = table.write(plan, &Operation::Append, ctx.state().task_ctx()).await;
+        let written = table.write(plan, &Operation::Append, ctx.task()).await;
         drop(watching);
         let written = written?;
         let rows = written.rows;
@@ -333,7 +333,7 @@ fn keep<'a>(
             LogicalPlanBuilder::scan("rejects", provider_as_source(Arc::new(provider)), None)?
                 .build()?;
         let physical = ctx.state().create_physical_plan(&plan).await?;
-        let written = table.write(physical, &Operation::Append, ctx.state().task_ctx()).await?;
+        let written = table.write(physical, &Operation::Append, ctx.task()).await?;
         table.commit(Some(written), &Removal::Nothing, &Operation::Append).await?;
         Ok(())
     })

@@ -60,8 +60,7 @@ pub(crate) fn to<'a>(ctx: &'a StatementContext, copy: CopyTo) -> BoxFuture<'a, R
         )?
         .build()?;
         let physical = ctx.state().create_physical_plan(&plan).await?;
-        let batches: Vec<_> =
-            execute_stream(physical, ctx.state().task_ctx())?.try_collect().await?;
+        let batches: Vec<_> = execute_stream(physical, ctx.task())?.try_collect().await?;
         let count = batches.first().filter(|batch| batch.num_rows() == 1);
         Ok(count
             .and_then(|batch| batch.column(0).as_primitive_opt::<UInt64Type>())

@@ -86,3 +86,33 @@ impl PartitionStream for Part {
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::asking::open;
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::physical_plan::collect;
+    use tempfile::tempdir;
+
+    #[tokio::test]
+    async fn every_plan_that_reads_the_rows_reads_the_same() {
+        let place = tempdir().unwrap();
+        let session = open(&place).await;
+        let context = session.context().await.unwrap();
+        let chance = "SELECT random() AS chance FROM generate_series(1, 100)";
+        let chance = context.plan_query(chance).await.unwrap();
+        let decided = Decided::of(&context, &chance).await.unwrap();
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let plan = physical(&context, &decided.scan().unwrap()).await.unwrap();
+            let batches = collect(plan, context.task()).await.unwrap();
+            assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 100);
+            let text = pretty_format_batches(&batches).unwrap().to_string();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            answers.push(lines);
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+}

@@ -8,8 +8,10 @@
 //!
 //! What is asked for at a version of its own stays (`VERSION AS OF 3`), and so does what has no versions (VALUES, files read
 //! in place). Where the plan cannot be brought up to date, there is none, and the statement fails with the conflict: when
-//! columns were changed, when a view reads what its reader does not see, when the members of a segment are asked for, and
-//! when the session has meanwhile begun or ended a transaction or moved to another schema.
+//! columns were changed, when a view reads what its reader does not see, when the members of a segment are asked for, when
+//! the rules of a segment map stand in the statement as text, and when what it was planned with is no longer so: the session's
+//! transaction, schema, settings, acting user and temporary tables, and the catalog. Rights are part of the catalog, and so
+//! they are those that the plan was checked against.
 
 use crate::context::StatementContext;
 use crate::error::Result;
@@ -27,6 +29,7 @@ use futures::future::BoxFuture;
 use pareto_catalog::{AsOf, Name, NativeScan};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// A table as the statement has it, and as it is now.
 type Pair = (Arc<dyn TableProvider>, Arc<dyn TableSource>);
@@ -45,8 +48,12 @@ impl Renewed {
     ) -> BoxFuture<'a, Result<Option<Self>>> {
         Box::pin(async move {
             let context = StatementContext::new(Arc::clone(&old.session)).await?;
-            if !stands_where(old, &context) {
+            if !stands_where(old, &context) || old.relations().holds_map() {
                 return Ok(None);
+            }
+            if old.relations().versions().await.is_none() {
+                // It reads files in place or system tables: what is not planned anew does not note that anew.
+                context.relations().note_fleeting();
             }
             let mut pairs: Vec<Pair> = Vec::new();
             for name in names(old, dml)? {
@@ -68,14 +75,22 @@ impl Renewed {
     }
 }
 
-/// Whether names mean the same as before, and changes go the same way.
+/// Whether names, settings and rights are the same as before, and changes go the same way.
 fn stands_where(old: &StatementContext, new: &StatementContext) -> bool {
     let same_transaction = match (&old.transaction, &new.transaction) {
         (None, None) => true,
         (Some(old), Some(new)) => Arc::ptr_eq(old, new),
         (None, Some(_)) | (Some(_), None) => false,
     };
-    same_transaction && old.schema() == new.schema()
+    same_transaction
+        && old.configured.chosen == new.configured.chosen
+        && old.catalog.version == new.catalog.version
+        && tables(old).eq(tables(new))
+}
+
+/// The tables that names may mean. In one version of the catalog only temporary ones make a difference.
+fn tables(ctx: &StatementContext) -> impl Iterator<Item = (&Name, Uuid)> {
+    ctx.catalog.tables().map(|table| (&table.name, table.id))
 }
 
 /// The tables that may be among those a statement reads, in whatever schema.
@@ -175,13 +190,15 @@ mod tests {
         session
     }
 
-    /// Runs a statement that was planned before another one was run. How many rows it changed, or why it did not.
+    /// Runs a statement that was planned before others were run. How many rows it changed, or why it did not.
     async fn run_late(session: &Arc<Session>, late: &str, first: &str) -> Result<u64, ErrorKind> {
         let context = session.context().await.unwrap();
         let Parsed::Sql(tree) = sql::parse(late).unwrap() else { panic!("{late}") };
         let plan = context.plan(tree).await.unwrap();
         let LogicalPlan::Dml(statement) = &plan else { panic!("{late}") };
-        ask(session, first).await;
+        for first in Session::split(first).unwrap() {
+            ask(session, &first).await;
+        }
         dml::execute(&context, statement).await.map_err(|error| error.kind)
     }
 
@@ -196,7 +213,7 @@ mod tests {
         let session = counter(&place).await;
         ask(&session, "CREATE VIEW v AS SELECT max(n) AS top FROM c").await;
         let add = "UPDATE c SET n = (SELECT max(n) FROM c) + 1";
-        let through_view = "UPDATE c SET n = (SELECT top FROM v) + 1";
+        let through_view = "UPDATE c SET n = (SELECT v.top FROM v) + 1";
         for (late, now) in [(add, "2"), (through_view, "4"), (MERGE, "6")] {
             assert_eq!(run_late(&session, late, add).await, Ok(1), "{late}");
             check(&session, "SELECT n FROM c", now).await;
@@ -221,5 +238,31 @@ mod tests {
         let late = run_late(&session, "UPDATE c SET n = n + 1", first).await;
         assert_eq!(late, Err(ErrorKind::Conflict));
         check(&session, "SELECT n FROM c", "0").await;
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_not_planned_anew_for_something_else() {
+        for meanwhile in [
+            "CREATE TABLE other (id BIGINT)",
+            "CREATE TEMPORARY TABLE c (id BIGINT, n BIGINT)",
+            "SET pareto.result_cache = off",
+        ] {
+            let place = tempdir().unwrap();
+            let session = counter(&place).await;
+            let first = format!("UPDATE c SET n = 6; {meanwhile}");
+            let late = run_late(&session, "UPDATE c SET n = n + 1", &first).await;
+            assert_eq!(late, Err(ErrorKind::Conflict), "{meanwhile}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_segment_map_is_not_read_anew() {
+        let place = tempdir().unwrap();
+        let session = counter(&place).await;
+        ask(&session, "CREATE TABLE m AS SELECT * FROM segment_map('standard10')").await;
+        let late = "UPDATE c SET n = length(segment(5, 5, 5, map => 'm'))";
+        let late = run_late(&session, late, "UPDATE c SET n = 6").await;
+        assert_eq!(late, Err(ErrorKind::Conflict));
+        check(&session, "SELECT n FROM c", "6").await;
     }
 }

@@ -16,7 +16,7 @@ use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType, TableReference};
 use datafusion::functions_aggregate::expr_fn::{count, count_distinct};
 use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
@@ -30,7 +30,7 @@ use std::collections::HashSet;
 const CHANGED: &str = "__pareto_changed";
 
 /// Whether a row that was decided about is written: TRUE for one that is new or takes the place of another, FALSE for one
-/// that is removed.
+/// that is removed. No column of a table begins like this.
 pub(super) const WRITTEN: &str = "__pareto_written";
 
 /// Rows that are decided about once.
@@ -130,7 +130,7 @@ impl Rewrite {
             let schema = table.schema();
             let all = union(parts, &schema)?;
             let plan = physical(ctx, &all).await?;
-            let task = ctx.state().task_ctx();
+            let task = ctx.task();
             let written = table.write(plan, &decided.operation, task).await?;
             let removal = Removal::Files(target.scan.log_paths(&files));
             ctx.commit(table, Some(written), &removal, &decided.operation).await?;
@@ -170,7 +170,7 @@ impl Rewrite {
                     [count(row()).alias("changes"), count_distinct(row()).alias("rows")],
                 )?
                 .build()?;
-            let stream = execute_stream(physical(ctx, &by_file).await?, ctx.state().task_ctx())?;
+            let stream = execute_stream(physical(ctx, &by_file).await?, ctx.task())?;
             let batches: Vec<_> = stream.try_collect().await?;
             let (mut files, mut rows) = (HashSet::new(), 0u64);
             for batch in &batches {
@@ -217,7 +217,7 @@ impl Rewrite {
             let counted = LogicalPlanBuilder::from(inserted)
                 .aggregate(Vec::<Expr>::new(), [count(lit(1))])?
                 .build()?;
-            let stream = execute_stream(physical(ctx, &counted).await?, ctx.state().task_ctx())?;
+            let stream = execute_stream(physical(ctx, &counted).await?, ctx.task())?;
             let batches: Vec<_> = stream.try_collect().await?;
             let rows = batches
                 .iter()
@@ -245,7 +245,7 @@ pub(super) fn places(matched: &LogicalPlan) -> Result<[Expr; 2]> {
     Ok([find(NativeScan::FILE_COLUMN)?, find(NativeScan::ROW_COLUMN)?])
 }
 
-fn union_all(plans: &[LogicalPlan]) -> Result<Option<LogicalPlan>> {
+pub(super) fn union_all(plans: &[LogicalPlan]) -> Result<Option<LogicalPlan>> {
     let mut plans = plans.iter().cloned();
     let Some(first) = plans.next() else { return Ok(None) };
     let mut builder = LogicalPlanBuilder::from(first);
@@ -288,7 +288,7 @@ fn plain_condition(plan: &LogicalPlan) -> Option<Expr> {
     plain.then_some(condition)
 }
 
-fn has_subquery(expression: &Expr) -> bool {
+pub(super) fn has_subquery(expression: &Expr) -> bool {
     let mut found = false;
     let walked = expression.apply(|node| {
         found |= matches!(
@@ -307,10 +307,8 @@ fn has_subquery(expression: &Expr) -> bool {
 fn strip_qualifiers(expression: Expr) -> Result<Expr> {
     let bare = expression.transform(|node| {
         Ok(match node {
-            Expr::Column(column) => datafusion::common::tree_node::Transformed::yes(Expr::Column(
-                Column::from_name(column.name),
-            )),
-            other => datafusion::common::tree_node::Transformed::no(other),
+            Expr::Column(column) => Transformed::yes(Expr::Column(Column::from_name(column.name))),
+            other => Transformed::no(other),
         })
     })?;
     Ok(bare.data)

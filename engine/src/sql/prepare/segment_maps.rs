@@ -82,6 +82,7 @@ impl Maps {
             if self.wanted.is_empty() {
                 return Ok(None);
             }
+            relations.note_map();
             for (name, (line, column)) in std::mem::take(&mut self.wanted) {
                 let rules = read(&name, relations, state, behalf).await;
                 self.rules.insert(name, rules.map_err(|error| error.at(line, column))?);

@@ -92,8 +92,8 @@ impl Own for OptimizeTable {
         let operation = Operation::Optimize { target_size_bytes: target };
         let input = rows(context, scan.clone().only(&files), table, &near).await?;
         let written = match near.as_slice() {
-            [] => version.write(input, &operation, context.state().task_ctx()).await?,
-            _ => version.write_along(input, &operation, context.state().task_ctx()).await?,
+            [] => version.write(input, &operation, context.task()).await?,
+            _ => version.write_along(input, &operation, context.task()).await?,
         };
         let (added, bytes) = (written.files(), written.bytes);
         let removal = Removal::Files(scan.log_paths(&files));

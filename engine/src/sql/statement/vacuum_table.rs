@@ -1,7 +1,8 @@
 //! `VACUUM t [RETAIN n HOURS] [DRY RUN]`: removes files that no version within the retention needs.
 //!
 //! Also the files that a crash left behind. Older versions than the retention can then no longer be read. With `DRY RUN`
-//! the files are only named. The default retention is the table's own, seven days.
+//! the files are only named. The default retention is the table's own, seven days. With a longer one, what a crash left
+//! stays: the log keeps for no longer than its own retention when a file was removed, so the two look the same.
 //!
 //! Files of statements and transactions of this process that have not committed yet stay, however short the retention. Of
 //! another process nothing is known here: a retention shorter than its longest statement may take files away from it.

@@ -21,6 +21,9 @@ use sqlparser::ast::ColumnOption;
 /// The most columns a table may have.
 const COLUMNS_LIMIT: usize = 10_000;
 
+/// How the names begin of the columns that statements put beside those of a table, such as the numbers of its rows.
+const OWN_PREFIX: &str = "__pareto_";
+
 /// A column as written.
 #[derive(Debug)]
 pub(crate) struct ColumnText {
@@ -81,6 +84,7 @@ impl ColumnText {
 
     /// The column as the catalog keeps it.
     pub(crate) fn resolve(&self, context: &StatementContext) -> Result<Column> {
+        refuse_own(&self.name)?;
         let data_type = self.data_type(context)?;
         if let Some(default) = &self.default {
             check(context, default, &data_type).map_err(|error| {
@@ -120,9 +124,22 @@ fn check(
 
 /// The columns that a query's result is stored as.
 pub(crate) fn of_plan(plan: &LogicalPlan) -> Result<Vec<Column>> {
-    let column =
-        |name: &String, data_type| Ok(Column::new(name.clone(), types::storable(name, data_type)?));
+    let column = |name: &String, data_type| {
+        refuse_own(name)?;
+        Ok(Column::new(name.clone(), types::storable(name, data_type)?))
+    };
     plan.schema().fields().iter().map(|field| column(field.name(), field.data_type())).collect()
+}
+
+/// A column of such a name would be taken for one that a statement put there.
+fn refuse_own(name: &str) -> Result<()> {
+    if !name.to_ascii_lowercase().starts_with(OWN_PREFIX) {
+        return Ok(());
+    }
+    Err(EngineError::invalid(format!(
+        "column \"{name}\" cannot have this name: what begins with {OWN_PREFIX} is kept for Pareto"
+    ))
+    .with_hint("take another name"))
 }
 
 /// Two columns whose names differ in case only could never be told apart without quotes.
