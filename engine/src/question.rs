@@ -14,6 +14,7 @@ pub(crate) mod asking;
 use crate::context::StatementContext;
 use crate::error::{EngineError, Result};
 use crate::login::Identity;
+use crate::session::Chosen;
 use crate::settings::ParetoOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
@@ -31,9 +32,7 @@ pub(crate) struct Question {
     pub(crate) sql: String,
     pub(crate) catalog: u64,
     pub(crate) identity: Identity,
-    pub(crate) acting_as: String,
-    pub(crate) schema: String,
-    pub(crate) settings: Vec<(&'static str, String)>,
+    pub(crate) chosen: Arc<Chosen>,
 }
 
 impl StatementContext {

@@ -77,20 +77,25 @@ pub struct Session {
 /// What `SET` and `USE` change.
 #[derive(Debug, Clone)]
 struct Values {
-    schema: String,
-    /// Whose rights an administrator has taken on.
-    acting_as: Option<String>,
+    chosen: Arc<Chosen>,
     /// Files that the server wrote for this session and that it may read.
     uploads: BTreeSet<String>,
-    settings: BTreeMap<&'static str, String>,
     /// What `BEGIN` opened.
     transaction: Option<Arc<Transaction>>,
 }
 
+impl Values {
+    /// What plans depend on, to be changed. Statements that have begun keep what was chosen then.
+    fn choose(&mut self) -> &mut Chosen {
+        Arc::make_mut(&mut self.chosen)
+    }
+}
+
 /// What a session has set that plans depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Chosen {
     schema: String,
+    /// Whose rights an administrator has taken on.
     acting_as: Option<String>,
     settings: BTreeMap<&'static str, String>,
 }
@@ -98,7 +103,7 @@ pub(crate) struct Chosen {
 /// A state with what was chosen. It has no names of tables: a statement that is planned puts its own in.
 #[derive(Clone)]
 pub(crate) struct Configured {
-    pub(crate) chosen: Chosen,
+    pub(crate) chosen: Arc<Chosen>,
     pub(crate) state: State,
     /// What plans run with.
     pub(crate) task: Arc<TaskContext>,
@@ -112,13 +117,12 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, identity: Identity) -> Arc<Self> {
-        let values = Values {
+        let chosen = Arc::new(Chosen {
             schema: DEFAULT_SCHEMA.to_owned(),
             acting_as: None,
-            uploads: BTreeSet::new(),
             settings: BTreeMap::new(),
-            transaction: None,
-        };
+        });
+        let values = Values { chosen, uploads: BTreeSet::new(), transaction: None };
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             id: Uuid::new_v4(),
@@ -207,7 +211,7 @@ impl Session {
 
     /// The value this session has set a setting to; `None` where it is as the engine has it.
     pub fn chosen(&self, key: &str) -> Option<String> {
-        self.values().settings.get(key).cloned()
+        self.chosen_now().settings.get(key).cloned()
     }
 
     /// What this session has set itself, the current schema among it: what another session of the same user needs to
@@ -215,13 +219,13 @@ impl Session {
     /// tables, or sees what a transaction has not committed.
     pub(crate) fn choices(&self) -> Option<BTreeMap<String, String>> {
         let pending = self.transaction().is_some() || !self.temporary_names().is_empty();
-        let values = self.values();
-        if pending || values.acting_as.is_some() {
+        let chosen = self.chosen_now();
+        if pending || chosen.acting_as.is_some() {
             return None;
         }
         let mut choices: BTreeMap<String, String> =
-            values.settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        choices.insert("schema".to_owned(), values.schema.clone());
+            chosen.settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        choices.insert("schema".to_owned(), chosen.schema.clone());
         Some(choices)
     }
 
@@ -241,26 +245,26 @@ impl Session {
     /// Changes a setting, as `SET key = value` does. The key `schema` changes the current schema.
     pub fn set(&self, key: &str, value: &str) -> Result<()> {
         if key.eq_ignore_ascii_case("schema") || key.eq_ignore_ascii_case("search_path") {
-            self.values().schema = value.to_owned();
+            value.clone_into(&mut self.values().choose().schema);
             return Ok(());
         }
         let setting = settings::find(key)?;
         let value = setting.normalize(value)?;
         setting.apply(self.engine.base().copy().config_mut().options_mut(), &value)?;
-        self.values().settings.insert(setting.key, value);
+        self.values().choose().settings.insert(setting.key, value);
         Ok(())
     }
 
     /// Puts a setting back to its default; all of them for `None`.
     pub(crate) fn reset(&self, key: Option<&str>) -> Result<()> {
         match key {
-            None => self.values().settings.clear(),
+            None => self.values().choose().settings.clear(),
             Some(key) if key.eq_ignore_ascii_case("schema") => {
-                DEFAULT_SCHEMA.clone_into(&mut self.values().schema)
+                DEFAULT_SCHEMA.clone_into(&mut self.values().choose().schema)
             }
             Some(key) => {
                 let setting = settings::find(key)?;
-                self.values().settings.remove(setting.key);
+                self.values().choose().settings.remove(setting.key);
             }
         }
         Ok(())
@@ -280,21 +284,14 @@ impl Session {
     }
 
     /// What an answer to this text depends on, but for tables.
-    pub(crate) fn question(&self, sql: &str, catalog: u64, chosen: &Chosen) -> Question {
-        let settings = chosen.settings.iter();
-        Question {
-            sql: sql.to_owned(),
-            catalog,
-            identity: self.identity.clone(),
-            acting_as: chosen.acting_as.clone().unwrap_or_default(),
-            schema: chosen.schema.clone(),
-            settings: settings.map(|(key, value)| (*key, value.clone())).collect(),
-        }
+    pub(crate) fn question(&self, sql: &str, catalog: u64, chosen: &Arc<Chosen>) -> Question {
+        let (identity, chosen) = (self.identity.clone(), Arc::clone(chosen));
+        Question { sql: sql.to_owned(), catalog, identity, chosen }
     }
 
     /// The current schema.
     pub(crate) fn schema(&self) -> String {
-        self.values().schema.clone()
+        self.chosen_now().schema.clone()
     }
 
     /// The engine it is a session of.
@@ -317,13 +314,8 @@ impl Session {
         Ok(configured)
     }
 
-    fn chosen_now(&self) -> Chosen {
-        let values = self.values();
-        Chosen {
-            schema: values.schema.clone(),
-            acting_as: values.acting_as.clone(),
-            settings: values.settings.clone(),
-        }
+    fn chosen_now(&self) -> Arc<Chosen> {
+        Arc::clone(&self.values().chosen)
     }
 
     /// Puts what was chosen into a state.

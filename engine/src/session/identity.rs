@@ -20,7 +20,7 @@ impl Session {
 
     /// What a statement may do that starts now.
     pub(crate) fn rights(&self, catalog: &Catalog) -> Result<Rights> {
-        let acting_as = self.values().acting_as.clone();
+        let acting_as = self.chosen_now().acting_as.clone();
         let rights = Rights::of(catalog, &self.identity, acting_as.as_deref());
         if matches!(&rights, Err(error) if error.kind == ErrorKind::NotFound) {
             // Whose rights these were is gone. This statement fails, the next is the administrator's own again.
@@ -31,12 +31,12 @@ impl Session {
 
     /// Takes on somebody's rights, or gives them back. Only statements that may do so call it.
     pub(crate) fn act_as(&self, user: Option<String>) {
-        self.values().acting_as = user;
+        self.values().choose().acting_as = user;
     }
 
     /// The name that `current_user` answers.
     pub(crate) fn user(&self) -> String {
-        self.user_of(self.values().acting_as.as_deref())
+        self.user_of(self.chosen_now().acting_as.as_deref())
     }
 
     /// The same for whom its administrator looks through the eyes of.
