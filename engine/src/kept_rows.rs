@@ -49,6 +49,15 @@ impl Kept {
         Self { name, plan: Mutex::new(plan), partitions, left: AtomicUsize::new(count) }
     }
 
+    /// How many rows there are, once all of them are computed.
+    pub(crate) fn count(&self) -> Option<usize> {
+        let counted = |place: &Mutex<Option<Computed>>| -> Option<usize> {
+            let place = lock(place);
+            place.as_ref()?.peek()?.as_ref().ok().map(|rows| rows.count)
+        };
+        self.partitions.iter().map(counted).sum()
+    }
+
     /// Computes with `plan` from now on: the same subplan after a rule has changed it.
     pub(crate) fn compute_with(&self, plan: &Arc<dyn ExecutionPlan>) {
         *lock(&self.plan) = Arc::clone(plan);
@@ -123,6 +132,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// All rows of a partition.
 struct Rows {
     place: Place,
+    count: usize,
     /// Reads what is on disk, and knows the columns.
     disk: SpillManager,
 }
@@ -163,18 +173,20 @@ async fn keep(
     disk: SpillManager,
     name: &'static str,
 ) -> Result<Rows> {
-    let mut batches = Vec::new();
+    let (mut batches, mut count) = (Vec::new(), 0);
     while let Some(batch) = rows.try_next().await? {
+        count += batch.num_rows();
         let bytes = memory::bytes_of(&batch);
         let has_room = memory.size() + bytes <= most && memory.try_grow(bytes).is_ok();
         batches.push(batch);
         if !has_room {
+            let rows = rows.inspect_ok(|batch| count += batch.num_rows());
             let rows = futures::stream::iter(batches.into_iter().map(Ok)).chain(rows);
             let place = to_disk(rows, &memory, &disk, name).await?;
-            return Ok(Rows { place, disk });
+            return Ok(Rows { place, count, disk });
         }
     }
-    Ok(Rows { place: Place::Memory(batches.into(), memory), disk })
+    Ok(Rows { place: Place::Memory(batches.into(), memory), count, disk })
 }
 
 async fn to_disk(
@@ -233,6 +245,7 @@ mod tests {
             let kept = Kept::new("numbers", numbers());
             let read = || kept.rows(0, Arc::clone(&context), &metrics);
             let (one, other) = futures::try_join!(read(), read()).unwrap();
+            assert_eq!(kept.count(), None);
             let later = read().await.unwrap();
             for rows in [one, other, later] {
                 assert_eq!(all(rows).await, (0..100_000).collect::<Vec<_>>());
@@ -241,6 +254,7 @@ mod tests {
             assert_eq!(pool.reserved() > 0, spilled == 0);
             let none = kept.rows(1, Arc::clone(&context), &metrics).await.unwrap();
             assert_eq!(all(none).await, Vec::<i64>::new());
+            assert_eq!(kept.count(), Some(100_000));
             drop(kept);
             assert_eq!(pool.reserved(), 0);
         }

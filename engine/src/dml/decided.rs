@@ -8,23 +8,23 @@
 //! Example: of three rows with the same `id`, `DELETE FROM t WHERE n IN (SELECT n FROM (SELECT n, row_number() OVER
 //! (PARTITION BY id ORDER BY id) AS place FROM t) AS p WHERE place > 1)` leaves one, whichever comes first.
 
+mod exec;
+
 use super::physical;
 use crate::context::StatementContext;
 use crate::error::Result;
 use crate::kept_rows::Kept;
 use arrow::datatypes::SchemaRef;
-use datafusion::catalog::TableProvider;
-use datafusion::catalog::streaming::StreamingTable;
-use datafusion::datasource::provider_as_source;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::ExecutionPlanProperties;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
-use futures::TryStreamExt;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result as PlanResult;
+use datafusion::datasource::{TableType, provider_as_source};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use exec::DecidedRowsExec;
 use futures::future::BoxFuture;
-use std::fmt;
 use std::sync::Arc;
 
 /// The name under which the rows are read.
@@ -32,7 +32,7 @@ const NAME: &str = "__pareto_decided";
 
 /// The rows of a query.
 pub(super) struct Decided {
-    rows: Arc<dyn TableProvider>,
+    rows: Arc<Rows>,
 }
 
 impl Decided {
@@ -43,47 +43,51 @@ impl Decided {
     ) -> BoxFuture<'a, Result<Self>> {
         Box::pin(async move {
             let plan = physical(ctx, plan).await?;
-            let (schema, count) = (plan.schema(), plan.output_partitioning().partition_count());
+            let (schema, partitions) =
+                (plan.schema(), plan.output_partitioning().partition_count());
             let kept = Arc::new(Kept::new("rows that change", plan));
-            let part = |partition| -> Arc<dyn PartitionStream> {
-                Arc::new(Part { kept: Arc::clone(&kept), partition, schema: Arc::clone(&schema) })
-            };
-            let parts = (0..count).map(part).collect();
-            Ok(Self { rows: Arc::new(StreamingTable::try_new(Arc::clone(&schema), parts)?) })
+            Ok(Self { rows: Arc::new(Rows { kept, partitions, schema }) })
         })
     }
 
     /// Reads the rows; as often as is needed.
     pub(super) fn scan(&self) -> Result<LogicalPlan> {
-        let source = provider_as_source(Arc::clone(&self.rows));
-        Ok(LogicalPlanBuilder::scan(NAME, source, None)?.build()?)
+        let rows: Arc<dyn TableProvider> = Arc::clone(&self.rows) as _;
+        Ok(LogicalPlanBuilder::scan(NAME, provider_as_source(rows), None)?.build()?)
     }
 }
 
-/// The rows of a partition.
-struct Part {
+/// The rows as a table.
+#[derive(Debug)]
+struct Rows {
     kept: Arc<Kept>,
-    partition: usize,
+    partitions: usize,
     schema: SchemaRef,
 }
 
-impl fmt::Debug for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Part").field("partition", &self.partition).finish_non_exhaustive()
-    }
-}
-
-impl PartitionStream for Part {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
+#[async_trait]
+impl TableProvider for Rows {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
     }
 
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (kept, partition) = (Arc::clone(&self.kept), self.partition);
-        let rows =
-            async move { kept.rows(partition, context, &ExecutionPlanMetricsSet::new()).await };
-        let rows = futures::stream::once(rows).try_flatten();
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let kept = Arc::clone(&self.kept);
+        let rows = Arc::new(DecidedRowsExec::new(kept, self.partitions, self.schema()));
+        let Some(columns) = projection else { return Ok(rows) };
+        let columns: Vec<_> =
+            ProjectionExprs::from_indices(columns, &self.schema).iter().cloned().collect();
+        Ok(Arc::new(ProjectionExec::try_new(columns, rows)?))
     }
 }
 
@@ -92,7 +96,9 @@ mod tests {
     use super::*;
     use crate::question::asking::open;
     use arrow::util::pretty::pretty_format_batches;
+    use datafusion::common::stats::Precision;
     use datafusion::physical_plan::collect;
+    use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
     use tempfile::tempdir;
 
     #[tokio::test]
@@ -103,9 +109,11 @@ mod tests {
         let chance = "SELECT random() AS chance FROM generate_series(1, 100)";
         let chance = context.plan_query(chance).await.unwrap();
         let decided = Decided::of(&context, &chance).await.unwrap();
-        let mut answers = Vec::new();
+        let (mut answers, mut counts) = (Vec::new(), Vec::new());
         for _ in 0..2 {
             let plan = physical(&context, &decided.scan().unwrap()).await.unwrap();
+            let known = StatisticsContext::new().compute(&*plan, &StatisticsArgs::new()).unwrap();
+            counts.push(known.num_rows);
             let batches = collect(plan, context.task()).await.unwrap();
             assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 100);
             let text = pretty_format_batches(&batches).unwrap().to_string();
@@ -114,5 +122,6 @@ mod tests {
             answers.push(lines);
         }
         assert_eq!(answers[0], answers[1]);
+        assert_eq!(counts, [Precision::Absent, Precision::Exact(100)]);
     }
 }
