@@ -19,7 +19,7 @@
 mod crowd;
 pub(crate) mod datafusion;
 pub(crate) mod engine;
-mod pareto;
+pub(crate) mod pareto;
 
 use std::io::Write;
 use std::path::Path;

@@ -18,6 +18,8 @@ mod cube;
 mod dashboards;
 mod files;
 mod ssb;
+#[cfg(test)]
+mod switches;
 mod table;
 
 use std::io::Write as _;

@@ -111,7 +111,7 @@ impl Client for SessionContext {
 }
 
 /// Rows of texts; None is NULL.
-pub(super) fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<Option<String>>>> {
+pub(crate) fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<Option<String>>>> {
     let options = FormatOptions::default();
     let mut rows = vec![];
     for batch in batches {

@@ -11,7 +11,7 @@ use arrow::ipc::reader::StreamReader;
 use datafusion::error::Result;
 
 use super::datafusion::cells;
-use super::{Answer, Data, Engine, Layout};
+use super::{Answer, Data, Engine, Layout, Table};
 use crate::process::{output, output_bytes, program, times};
 
 /// Every answer is computed, never one that was kept.
@@ -20,19 +20,9 @@ const COMPUTE: &str = "SET pareto.result_cache = off";
 /// Makes the tables or the views.
 pub(super) fn load(engine: &Engine, data: &Data<'_>) -> std::result::Result<(f64, String), String> {
     let began = Instant::now();
-    for (table, order) in data.tables {
-        let file = data.folder.join(data.name).join(format!("{table}.parquet"));
-        let rows = format!("SELECT * FROM read_parquet('{}')", file.display());
-        let declared = (data.declaration)(table);
-        let statements = match engine.layout {
-            Layout::Files => vec![format!("CREATE VIEW \"{table}\" AS {rows}")],
-            Layout::Own if declared.is_empty() => {
-                vec![format!("CREATE TABLE \"{table}\" ORDER BY ({order}) AS {rows}")]
-            }
-            Layout::Own => vec![declared.to_owned(), format!("INSERT INTO \"{table}\" {rows}")],
-        };
+    for table in data.tables {
         let mut command = sql(engine, data);
-        for statement in &statements {
+        for statement in &making(table, data, engine.layout) {
             command.args(["-c", statement]);
         }
         output(&mut command)?;
@@ -40,6 +30,20 @@ pub(super) fn load(engine: &Engine, data: &Data<'_>) -> std::result::Result<(f64
     let seconds = began.elapsed().as_secs_f64();
     let (version, _) = output(Command::new(program()).arg("--version"))?;
     Ok((seconds, version.trim().to_owned()))
+}
+
+/// The statements that make a table, or the view on its file.
+pub(crate) fn making((table, order): &Table, data: &Data<'_>, layout: Layout) -> Vec<String> {
+    let file = data.folder.join(data.name).join(format!("{table}.parquet"));
+    let rows = format!("SELECT * FROM read_parquet('{}')", file.display());
+    let declared = (data.declaration)(table);
+    match layout {
+        Layout::Files => vec![format!("CREATE VIEW \"{table}\" AS {rows}")],
+        Layout::Own if declared.is_empty() => {
+            vec![format!("CREATE TABLE \"{table}\" ORDER BY ({order}) AS {rows}")]
+        }
+        Layout::Own => vec![declared.to_owned(), format!("INSERT INTO \"{table}\" {rows}")],
+    }
 }
 
 /// Runs a query once, and so many times more.
