@@ -4,11 +4,11 @@
 //! files. A question is asked with everything on until its columns are kept, then with each switch off alone, then with all
 //! of them off. Which switches there are is asked of the session, so that a new one is held to this without a word here.
 
+use super::answers::{Row, difference, sort};
 use super::{Query, Star, crm, cube, dashboards, ssb};
 use crate::peers::datafusion::cells;
 use crate::peers::pareto::making;
 use crate::peers::{Data, Layout};
-use crate::suites::answers::{Row, difference, sort};
 use futures::TryStreamExt;
 use pareto_engine::{Engine, EngineOptions, Outcome, Session};
 use std::path::Path;
