@@ -63,8 +63,20 @@ impl Kept {
         *lock(&self.plan) = Arc::clone(plan);
     }
 
+    /// The rows of a partition, for an operator: nothing is computed before the first of them is asked for.
+    pub(crate) fn stream(
+        self: &Arc<Self>,
+        partition: usize,
+        context: Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> impl Stream<Item = Result<RecordBatch>> + Send + use<> {
+        let (kept, metrics) = (Arc::clone(self), metrics.clone());
+        let rows = async move { kept.rows(partition, context, &metrics).await };
+        futures::stream::once(rows).try_flatten()
+    }
+
     /// The rows of a partition.
-    pub(crate) async fn rows(
+    async fn rows(
         &self,
         partition: usize,
         context: Arc<TaskContext>,

@@ -175,10 +175,8 @@ impl ExecutionPlan for SharedSubplanExec {
             };
             return input.execute(partition, context);
         };
-        let (kept, metrics) = (Arc::clone(kept), self.metrics.clone());
         let counted = BaselineMetrics::new(&self.metrics, partition);
-        let rows = async move { kept.rows(partition, context, &metrics).await };
-        let rows = futures::stream::once(rows).try_flatten();
+        let rows = kept.stream(partition, context, &self.metrics);
         let rows = rows.inspect_ok(move |batch| counted.record_output(batch.num_rows()));
         let schema: SchemaRef = self.schema();
         Ok(make_cooperative(Box::pin(RecordBatchStreamAdapter::new(schema, rows))))
